@@ -1,0 +1,40 @@
+/**
+ * Knows users by the token in their Authorization header.
+ *
+ * Only `Bearer <token>` is ours; what follows the token after a space is ignored. Tokens are looked
+ * up by a keyed hash, so that how long a look-up takes says nothing about a token.
+ * Source: apiserver pkg/authentication/request/bearertoken/bearertoken.go.
+ */
+import { createHmac, randomBytes } from "node:crypto";
+import type { User } from "../apimachinery/user.ts";
+import type { Authenticator } from "./union.ts";
+
+/** Says whose a token is, undefined if nobody's. @throws Error if it can't tell. */
+export type TokenAuthenticator = (token: string) => User | undefined | Promise<User | undefined>;
+
+/** The warning about a header that has two spaces where one belongs. */
+const extraSpaceText = "the provided Authorization header contains extra space before the bearer token, and is ignored";
+
+/** Gives an authenticator for bearer tokens. A token that nobody has is a failure. */
+export function bearerAuthenticator(userOf: TokenAuthenticator): Authenticator {
+  return async (request, warn) => {
+    const header = (request.header("authorization") ?? "").trim();
+    const [scheme, token, ...rest] = header.split(" ");
+    if (scheme?.toLowerCase() !== "bearer" || token === undefined) return undefined;
+    if (token === "") {
+      if (rest.length > 0) warn(extraSpaceText);
+      return undefined;
+    }
+    const user = await userOf(token);
+    if (user === undefined) throw new Error("invalid bearer token");
+    return user;
+  };
+}
+
+/** Gives a look-up in a fixed set of tokens. The tokens themselves are not kept. */
+export function staticTokens(users: ReadonlyMap<string, User>): TokenAuthenticator {
+  const key = randomBytes(32);
+  const digest = (token: string) => createHmac("sha256", key).update(token).digest("base64");
+  const byDigest = new Map([...users].map(([token, user]) => [digest(token), user]));
+  return (token) => byDigest.get(digest(token));
+}

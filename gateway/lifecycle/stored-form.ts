@@ -1,0 +1,37 @@
+/**
+ * The form in which an object lies in its store, and whether a write would change it.
+ *
+ * Source: apiserver pkg/storage/api_object_versioner.go (PrepareObjectForStorage); apimachinery
+ * pkg/util/managedfields (the rule about timestamps), pkg/storage/etcd3/store.go (no-op updates).
+ */
+import { isJsonObject, type JsonObject, type JsonValue, jsonEqual } from "../apimachinery/json.ts";
+import { type KubeObject, metadataOf } from "../apimachinery/object.ts";
+import { draftOf } from "./system-fields.ts";
+
+/** Gives the object without resourceVersion, which is the store's revision, and without selfLink. */
+export function storedForm(object: KubeObject): KubeObject {
+  const draft = draftOf(object);
+  delete draft.metadata["resourceVersion"];
+  delete draft.metadata["selfLink"];
+  return draft.object;
+}
+
+/** Whether writing `next` would change nothing but times in managedFields: then nothing is written. */
+export function isUnchanged(next: KubeObject, current: KubeObject): boolean {
+  return jsonEqual(comparable(next), comparable(current));
+}
+
+function comparable(object: KubeObject): KubeObject {
+  const stored = storedForm(object);
+  const metadata = metadataOf(stored);
+  const managedFields = metadata?.["managedFields"];
+  if (metadata !== undefined && Array.isArray(managedFields)) metadata["managedFields"] = managedFields.map(timeless);
+  return stored;
+}
+
+function timeless(entry: JsonValue): JsonValue {
+  if (!isJsonObject(entry)) return entry;
+  const copy: JsonObject = { ...entry };
+  delete copy["time"];
+  return copy;
+}

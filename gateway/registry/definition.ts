@@ -1,0 +1,138 @@
+/**
+ * A store's description as the gateway's plain values, and what is refused of it.
+ *
+ * Nothing is repaired silently: a resource that can't be served as described is refused with the
+ * path of the fault, and the rest of the store is served.
+ * Source: proto/annex/store/v1/catalog.proto; apiextensions-apiserver validation of CRDs.
+ */
+import {
+  Capability,
+  Lifecycle,
+  type Resource,
+  Scope,
+  Verb,
+  type Version,
+} from "../../gen/annex/store/v1/catalog_pb.js";
+import { isJsonObject, type JsonObject, parseJson } from "../apimachinery/json.ts";
+import type {
+  PrinterColumn,
+  ResourceCapabilities,
+  ResourceDefinition,
+  ResourceVerb,
+  ResourceVersionDefinition,
+} from "../apimachinery/resource.ts";
+
+/** Why a resource is not served. */
+export class DefinitionFault extends Error {
+  override readonly name = "DefinitionFault";
+}
+
+/** etcd's limit, which clients of Kubernetes know. */
+const defaultMaxObjectBytes = 1_572_864;
+
+const verbWords: Readonly<Record<Verb, ResourceVerb | undefined>> = {
+  [Verb.UNSPECIFIED]: undefined,
+  [Verb.GET]: "get",
+  [Verb.LIST]: "list",
+  [Verb.WATCH]: "watch",
+  [Verb.CREATE]: "create",
+  [Verb.UPDATE]: "update",
+  [Verb.PATCH]: "patch",
+  [Verb.DELETE]: "delete",
+  [Verb.DELETECOLLECTION]: "deletecollection",
+};
+
+/**
+ * Reads one resource of a description.
+ * @throws DefinitionFault naming the field that stops it from being served.
+ */
+export function definitionFrom(resource: Resource): ResourceDefinition {
+  const { group, plural, kind } = resource;
+  if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$/.test(group)) {
+    throw new DefinitionFault(`group: "${group}" is no DNS subdomain with a dot`);
+  }
+  if (!/^[a-z]([-a-z0-9]*[a-z0-9])?$/.test(plural))
+    throw new DefinitionFault(`plural: "${plural}" is no lower-case DNS label`);
+  if (!/^[A-Z][A-Za-z0-9]*$/.test(kind)) throw new DefinitionFault(`kind: "${kind}" is no CamelCase word`);
+  if (resource.scope === Scope.UNSPECIFIED) throw new DefinitionFault("scope: must be namespaced or cluster");
+  if (resource.versions.length === 0) throw new DefinitionFault("versions: at least one is required");
+  if (!resource.versions.some((version) => version.name === resource.storageVersion)) {
+    throw new DefinitionFault(`storage_version: "${resource.storageVersion}" is none of the versions`);
+  }
+  const verbs = resource.verbs.map((verb) => verbWords[verb]).filter((verb) => verb !== undefined);
+  const has = (verb: ResourceVerb) => verbs.includes(verb);
+  if (has("patch") && !(has("get") && has("update"))) throw new DefinitionFault("verbs: patch needs get and update");
+  if (has("watch") && !has("list")) throw new DefinitionFault("verbs: watch needs list");
+  if (has("deletecollection") && !(has("list") && has("delete"))) {
+    throw new DefinitionFault("verbs: deletecollection needs list and delete");
+  }
+  return {
+    group,
+    plural,
+    kind,
+    singular: resource.singular || kind.toLowerCase(),
+    listKind: resource.listKind || `${kind}List`,
+    shortNames: resource.shortNames,
+    categories: resource.categories,
+    namespaced: resource.scope === Scope.NAMESPACED,
+    versions: resource.versions.map(versionFrom),
+    storageVersion: resource.storageVersion,
+    verbs,
+    capabilities: capabilitiesFrom(resource.capabilities),
+    createOnUpdate: resource.createOnUpdate,
+    lifecycle: resource.lifecycle === Lifecycle.STORE ? "store" : "gateway",
+    maxObjectBytes: Number(resource.maxObjectBytes) || defaultMaxObjectBytes,
+    perUserReads: resource.perUserReads,
+  };
+}
+
+function versionFrom(version: Version, index: number): ResourceVersionDefinition {
+  const at = `versions[${index}]`;
+  if (!/^[a-z]([-a-z0-9]*[a-z0-9])?$/.test(version.name))
+    throw new DefinitionFault(`${at}.name: "${version.name}" is no DNS label`);
+  return {
+    name: version.name,
+    served: version.served,
+    deprecated: version.deprecated,
+    deprecationWarning: version.deprecationWarning,
+    schema: version.schemaJson.length === 0 ? undefined : schemaFrom(version.schemaJson, at),
+    columns: version.columns.map((column) => ({ ...column, type: column.type as PrinterColumn["type"] })),
+    selectableFields: version.selectableFields,
+    status: version.status,
+    scale:
+      version.scale === undefined
+        ? undefined
+        : {
+            specReplicasPath: version.scale.specReplicasPath,
+            statusReplicasPath: version.scale.statusReplicasPath,
+            labelSelectorPath: version.scale.labelSelectorPath,
+          },
+  };
+}
+
+function schemaFrom(json: Uint8Array, at: string): JsonObject {
+  let schema: unknown;
+  try {
+    schema = parseJson(json);
+  } catch (error) {
+    throw new DefinitionFault(`${at}.schema_json: ${(error as Error).message}`, { cause: error });
+  }
+  if (!isJsonObject(schema)) throw new DefinitionFault(`${at}.schema_json: must be an object`);
+  return schema;
+}
+
+function capabilitiesFrom(declared: readonly Capability[]): ResourceCapabilities {
+  const has = (capability: Capability) => declared.includes(capability);
+  return {
+    resume: has(Capability.RESUME),
+    progress: has(Capability.PROGRESS),
+    exactRead: has(Capability.EXACT_READ),
+    snapshotList: has(Capability.SNAPSHOT_LIST),
+    previousObject: has(Capability.PREVIOUS_OBJECT),
+    dryRun: has(Capability.DRY_RUN),
+    unconditionalUpdate: has(Capability.UNCONDITIONAL_UPDATE),
+    idempotentWrites: has(Capability.IDEMPOTENT_WRITES),
+    nativeDeleteCollection: has(Capability.NATIVE_DELETE_COLLECTION),
+    projectMetadata: has(Capability.PROJECT_METADATA),
+  };
+}

@@ -1,0 +1,256 @@
+/**
+ * The verbs of one resource, called at its store over Connect.
+ *
+ * The contract's messages stay on this side: plain values go in and come out, errors come as
+ * Statuses.
+ */
+import { type CallOptions, type Client, Code, ConnectError } from "@connectrpc/connect";
+import type { ErrorDetail } from "../../gen/annex/store/v1/error_pb.js";
+import type { StoredObject as StoredMessage } from "../../gen/annex/store/v1/object_pb.js";
+import { type StoreService, WatchEventType } from "../../gen/annex/store/v1/store_pb.js";
+import type { ResourceDefinition } from "../apimachinery/resource.ts";
+import { storeErrorFrom } from "./errors.ts";
+import type {
+  CallContext,
+  ListPage,
+  ReadAt,
+  ResourceClient,
+  StoredObject,
+  StoreEvent,
+  WatchFrame,
+  WritePreconditions,
+} from "./store-call.ts";
+
+/** What a client is made with. */
+export interface ResourceClientOptions {
+  readonly definition: ResourceDefinition;
+  readonly storeName: string;
+  readonly store: Client<typeof StoreService>;
+  readonly log: { error(fields: object, message: string): void };
+}
+
+/** Progress is asked for this often, so that bookmarks and waiting reads go on while nothing changes. */
+const progressEveryMs = 1_000;
+
+/** Makes the client of one resource. */
+export function createResourceClient(options: ResourceClientOptions): ResourceClient {
+  const { definition, store, storeName, log } = options;
+  const resource = {
+    group: definition.group,
+    version: definition.storageVersion,
+    plural: definition.plural,
+    subresource: "",
+  };
+
+  function failure(error: unknown, verb: string, name: string): Error {
+    const about = {
+      group: definition.group,
+      plural: definition.plural,
+      kind: definition.kind,
+      name,
+      verb,
+      store: storeName,
+    };
+    const readCurrent = (detail: ErrorDetail) =>
+      detail.current === undefined ? undefined : storedFrom(detail.current);
+    return storeErrorFrom(error, about, readCurrent, (cause, message) => {
+      log.error({ store: storeName, resource: definition.plural, verb, err: cause }, message);
+    });
+  }
+
+  async function call<T>(verb: string, name: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw failure(error, verb, name);
+    }
+  }
+
+  return {
+    async get(key, read, context) {
+      try {
+        const response = await store.get(
+          { context: contextOf(context), resource, key, read: readOf(read) },
+          callOptions(context),
+        );
+        return response.object === undefined ? undefined : storedFrom(response.object);
+      } catch (error) {
+        if (error instanceof ConnectError && error.code === Code.NotFound) return undefined;
+        throw failure(error, "get", key.name);
+      }
+    },
+
+    list: (list, context) =>
+      call("list", "", async (): Promise<ListPage> => {
+        const request = {
+          context: contextOf(context),
+          resource,
+          namespace: list.namespace,
+          read: readOf(list.read),
+          limit: list.limit,
+          continueToken: list.continueToken,
+        };
+        const items: StoredObject[] = [];
+        for await (const chunk of store.list(request, callOptions(context))) {
+          for (const item of chunk.items) items.push(storedFrom(item));
+          if (chunk.end === undefined) continue;
+          return {
+            items,
+            revision: chunk.end.mark?.revision ?? 0n,
+            epoch: chunk.end.mark?.epoch ?? "",
+            continueToken: chunk.end.continueToken,
+            remaining: chunk.end.remaining,
+          };
+        }
+        throw new ConnectError("the list ended without its mark", Code.DataLoss);
+      }),
+
+    async *watch(watch): AsyncIterable<WatchFrame> {
+      const request = {
+        resource,
+        start: { case: "after" as const, value: watch.after },
+        epoch: watch.epoch,
+        previous: false,
+        progressEveryMs,
+      };
+      try {
+        for await (const { frame } of store.watch(request, { signal: watch.signal, timeoutMs: 0 })) {
+          const read = frameFrom(frame);
+          if (read !== undefined) yield read;
+        }
+      } catch (error) {
+        throw failure(error, "watch", "");
+      }
+    },
+
+    create: (key, uid, json, context) =>
+      call("create", key.name, async () => {
+        const object = { key, uid, json };
+        const response = await store.create({ context: contextOf(context), resource, object }, callOptions(context));
+        return written(response.object, key, json);
+      }),
+
+    update: (key, uid, json, preconditions, context) =>
+      call("update", key.name, async () => {
+        const request = {
+          context: contextOf(context),
+          resource,
+          object: { key, uid, json },
+          preconditions: preconditionsOf(preconditions),
+          returnCurrentOnConflict: true,
+        };
+        const response = await store.update(request, callOptions(context));
+        return written(response.object, key, json);
+      }),
+
+    delete: (key, preconditions, context) =>
+      call("delete", key.name, async () => {
+        const request = {
+          context: contextOf(context),
+          resource,
+          key,
+          preconditions: preconditionsOf(preconditions),
+          returnCurrentOnConflict: true,
+        };
+        const response = await store.delete(request, callOptions(context));
+        return written(response.object, key, new Uint8Array());
+      }),
+
+    currentRevision: (context) =>
+      call("get", "", async () => {
+        const response = await store.currentRevision({ context: contextOf(context), resource }, callOptions(context));
+        return response.mark?.revision ?? 0n;
+      }),
+  };
+}
+
+type Frame = import("../../gen/annex/store/v1/store_pb.js").WatchResponse["frame"];
+
+function frameFrom(frame: Frame): WatchFrame | undefined {
+  switch (frame.case) {
+    case "started":
+      return {
+        frame: "started",
+        revision: frame.value.mark?.revision ?? 0n,
+        epoch: frame.value.mark?.epoch ?? "",
+        oldestResumable: frame.value.oldestResumable,
+      };
+    case "events":
+      return { frame: "events", events: frame.value.events.map(eventFrom) };
+    case "progress":
+      return { frame: "progress", revision: frame.value.mark?.revision ?? 0n };
+    case "expired":
+      return { frame: "expired", oldestResumable: frame.value.oldestResumable, reason: frame.value.reason };
+    default:
+      return undefined;
+  }
+}
+
+function eventFrom(event: { type: WatchEventType; object?: StoredMessage | undefined }): StoreEvent {
+  if (event.object === undefined) throw new ConnectError("a watch event has no object", Code.DataLoss);
+  return { type: event.type === WatchEventType.DELETE ? "delete" : "put", object: storedFrom(event.object) };
+}
+
+function storedFrom(message: StoredMessage): StoredObject {
+  return {
+    namespace: message.key?.namespace ?? "",
+    name: message.key?.name ?? "",
+    revision: message.revision,
+    json: message.json,
+  };
+}
+
+/** A store may leave out the bytes that it was sent. */
+function written(
+  message: StoredMessage | undefined,
+  key: { readonly namespace: string; readonly name: string },
+  sent: Uint8Array,
+): StoredObject {
+  if (message === undefined) throw new ConnectError("the answer to a write has no object", Code.DataLoss);
+  return { ...key, revision: message.revision, json: message.json.length > 0 ? message.json : sent };
+}
+
+function readOf(read: ReadAt) {
+  switch (read.at) {
+    case "latest":
+      return { at: { case: "latest" as const, value: {} } };
+    case "any":
+      return { at: { case: "any" as const, value: {} } };
+    case "notOlderThan":
+      return { at: { case: "notOlderThan" as const, value: read.revision } };
+    case "exact":
+      return { at: { case: "exact" as const, value: read.revision } };
+  }
+}
+
+function preconditionsOf(preconditions: WritePreconditions) {
+  return {
+    ...(preconditions.revision === undefined ? {} : { revision: preconditions.revision }),
+    ...(preconditions.uid === undefined ? {} : { uid: preconditions.uid }),
+  };
+}
+
+function contextOf(call: CallContext) {
+  const user = call.user;
+  return {
+    requestId: call.requestId,
+    ...(user === undefined
+      ? {}
+      : {
+          user: {
+            name: user.name,
+            uid: user.uid,
+            groups: [...user.groups],
+            extra: Object.fromEntries(
+              Object.entries(user.extra).map(([key, values]) => [key, { values: [...values] }]),
+            ),
+          },
+        }),
+    clientVersion: call.clientVersion,
+    userAgent: call.userAgent,
+  };
+}
+
+function callOptions(call: CallContext): CallOptions {
+  return { signal: call.signal, timeoutMs: call.timeoutMs };
+}

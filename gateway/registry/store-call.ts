@@ -1,0 +1,131 @@
+/**
+ * What the gateway asks of a store, as plain values: the contract without its messages.
+ *
+ * A store may answer a list with more than was asked; whoever calls filters again.
+ * Source: proto/annex/store/v1/store.proto.
+ */
+import type { User } from "../apimachinery/user.ts";
+
+/** Names one object of a resource. `namespace` is `""` for a cluster-scoped one. */
+export interface ObjectKey {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** An object as it lies in a store: JSON without its resourceVersion, and the revision beside it. */
+export interface StoredObject extends ObjectKey {
+  readonly revision: bigint;
+  readonly json: Uint8Array;
+}
+
+/** Who asks and for how long. Travels with each call. */
+export interface CallContext {
+  /** The audit id. */
+  readonly requestId: string;
+  readonly user: User | undefined;
+  readonly userAgent: string;
+  /** `group/version` that the client asked for. */
+  readonly clientVersion: string;
+  /** Milliseconds that are left; passed on to the store. */
+  readonly timeoutMs: number;
+  /** Ends the call when the client goes away. */
+  readonly signal: AbortSignal;
+}
+
+/** How fresh a read must be. */
+export type ReadAt =
+  | { readonly at: "latest" }
+  | { readonly at: "any" }
+  | { readonly at: "notOlderThan"; readonly revision: bigint }
+  | { readonly at: "exact"; readonly revision: bigint };
+
+/** One page of a list. */
+export interface ListCall {
+  /** `""`: every namespace. */
+  readonly namespace: string;
+  readonly read: ReadAt;
+  /** 0: everything. */
+  readonly limit: number;
+  /** The store's own token of the page before; empty for the first. */
+  readonly continueToken: Uint8Array;
+}
+
+/** A page: items in key order as the store gives them, and where the scope's head was. */
+export interface ListPage {
+  readonly items: readonly StoredObject[];
+  readonly revision: bigint;
+  readonly epoch: string;
+  /** Empty: this was the last page. */
+  readonly continueToken: Uint8Array;
+  /** Undefined: the store doesn't count. */
+  readonly remaining: bigint | undefined;
+}
+
+/** Where a watch begins. */
+export interface WatchCall {
+  /** Changes after this revision. */
+  readonly after: bigint;
+  /** The epoch in which `after` was read. */
+  readonly epoch: string;
+  readonly signal: AbortSignal;
+}
+
+/** One change in revision order. A removed object carries its last state in `object`. */
+export interface StoreEvent {
+  readonly type: "put" | "delete";
+  /** For a delete: the last state, under the revision of the delete. */
+  readonly object: StoredObject;
+}
+
+/** What a watch stream says, in order. */
+export type WatchFrame =
+  | { readonly frame: "started"; readonly revision: bigint; readonly epoch: string; readonly oldestResumable: bigint }
+  | { readonly frame: "events"; readonly events: readonly StoreEvent[] }
+  | { readonly frame: "progress"; readonly revision: bigint }
+  | { readonly frame: "expired"; readonly oldestResumable: bigint; readonly reason: string };
+
+/** A write, and what must hold for it. */
+export interface WritePreconditions {
+  /** The revision that the object must have now. */
+  readonly revision?: bigint;
+  readonly uid?: string;
+}
+
+/** The object that stopped a compare-and-swap, when the store sent it along. */
+export class WriteConflict extends Error {
+  override readonly name = "WriteConflict";
+  /** Undefined if the store did not send it: read again. */
+  readonly current: StoredObject | undefined;
+  constructor(current: StoredObject | undefined) {
+    super("the object changed since it was read");
+    this.current = current;
+  }
+}
+
+/**
+ * The verbs of one resource at its store.
+ *
+ * Each throws StatusError: NotFound and AlreadyExists as they are, 503 with Retry-After when the
+ * store can't be reached, 504 at the deadline, 410 when history is gone, and what else the table in
+ * errors.ts says. A lost compare-and-swap throws WriteConflict.
+ */
+export interface ResourceClient {
+  /** Undefined: there is no such object. */
+  get(key: ObjectKey, read: ReadAt, call: CallContext): Promise<StoredObject | undefined>;
+  list(list: ListCall, call: CallContext): Promise<ListPage>;
+  /** Ends when the signal is aborted; throws as the others do. */
+  watch(watch: WatchCall): AsyncIterable<WatchFrame>;
+  /** Gives the revision under which the object was written. */
+  create(key: ObjectKey, uid: string, json: Uint8Array, call: CallContext): Promise<StoredObject>;
+  update(
+    key: ObjectKey,
+    uid: string,
+    json: Uint8Array,
+    preconditions: WritePreconditions,
+    call: CallContext,
+  ): Promise<StoredObject>;
+  /** Gives the last state under the revision of the delete. */
+  delete(key: ObjectKey, preconditions: WritePreconditions, call: CallContext): Promise<StoredObject>;
+  /** The head of the scope: at least every acknowledged write's revision. */
+  currentRevision(call: CallContext): Promise<bigint>;
+}

@@ -1,0 +1,76 @@
+/**
+ * Connect transports to a store: over a unix socket or TCP, gRPC or Connect, mutual TLS for TCP.
+ *
+ * A transport is one HTTP/2 connection that is opened when needed and reopened after it broke.
+ * Compression is off on both sides: it doubles what a call costs, and the other end is near.
+ */
+import { readFileSync } from "node:fs";
+import type { ClientSessionOptions, SecureClientSessionOptions } from "node:http2";
+import { connect } from "node:net";
+import type { Transport } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
+
+/** Where a store listens, and how it is spoken to. */
+export interface StoreAddress {
+  /** `unix:/path/of/socket` or `host:port`. */
+  readonly address: string;
+  readonly protocol: "grpc" | "connect";
+  /** Undefined: no TLS, which is for unix sockets and loopback. */
+  readonly tls: StoreTls | undefined;
+}
+
+/** Files of a mutual TLS connection, PEM. */
+export interface StoreTls {
+  readonly caFile: string;
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** The name that the store's certificate must carry; `""`: the address's host. */
+  readonly serverName: string;
+}
+
+/** A message may hold an object of the largest size and a list chunk: the bound against a broken store. */
+const readMaxBytes = 64 * 1024 * 1024;
+/** A connection that answers no ping for this long is taken for dead. */
+const pingIntervalMs = 15_000;
+const pingTimeoutMs = 5_000;
+
+/**
+ * Makes a transport.
+ * @throws Error naming the file, if a TLS file can't be read.
+ */
+export function createStoreTransport(store: StoreAddress): Transport {
+  const options = {
+    baseUrl: baseUrl(store),
+    nodeOptions: nodeOptions(store),
+    useBinaryFormat: true,
+    acceptCompression: [],
+    readMaxBytes,
+    pingIntervalMs,
+    pingTimeoutMs,
+    pingIdleConnection: true,
+  };
+  return store.protocol === "grpc"
+    ? createGrpcTransport(options)
+    : createConnectTransport({ ...options, httpVersion: "2" });
+}
+
+function baseUrl(store: StoreAddress): string {
+  const scheme = store.tls === undefined ? "http" : "https";
+  return store.address.startsWith("unix:") ? `${scheme}://localhost` : `${scheme}://${store.address}`;
+}
+
+function nodeOptions(store: StoreAddress): ClientSessionOptions | SecureClientSessionOptions {
+  if (store.address.startsWith("unix:")) {
+    const path = store.address.slice("unix:".length);
+    return { createConnection: () => connect(path) };
+  }
+  if (store.tls === undefined) return {};
+  const { caFile, certFile, keyFile, serverName } = store.tls;
+  return {
+    ca: readFileSync(caFile),
+    cert: readFileSync(certFile),
+    key: readFileSync(keyFile),
+    minVersion: "TLSv1.2",
+    ...(serverName === "" ? {} : { servername: serverName }),
+  };
+}

@@ -1,0 +1,40 @@
+/** Get: one object, at least as new as asked. Source: apiserver pkg/endpoints/handlers/get.go. */
+import { goQuote, parseGoUint64 } from "../apimachinery/go-text.ts";
+import type { ObjectView } from "../apimachinery/object.ts";
+import type { GetOptions } from "../apimachinery/options.ts";
+import { notFound, unknownError } from "../apimachinery/status.ts";
+import type { ReadAt, StoredObject } from "../registry/registry.ts";
+import { presentInSlices } from "./present.ts";
+import { reach } from "./reach.ts";
+import { callOf, keyOf, resourceWord, type VerbRequest, type VerbTools } from "./verb-request.ts";
+
+/**
+ * Reads the object that the URL names.
+ * @throws StatusError 404; 500 for a resourceVersion that is no number; 504 for one that isn't reached.
+ */
+export async function get(request: VerbRequest, tools: VerbTools, options: GetOptions): Promise<ObjectView> {
+  const at = readAt(options.resourceVersion);
+  if (at.at === "notOlderThan") {
+    await reach(tools.registry.client(request.resource.definition), request, at.revision);
+  }
+  const stored = await read(request, tools, at);
+  return await presentInSlices(tools.schemaOf, request.resource, stored);
+}
+
+/** Reads the stored object that the URL names. @throws StatusError 404. */
+export async function read(request: VerbRequest, tools: VerbTools, at: ReadAt): Promise<StoredObject> {
+  const client = tools.registry.client(request.resource.definition);
+  const stored = await client.get(keyOf(request), at, callOf(request));
+  if (stored === undefined) throw notFound(resourceWord(request.resource), request.info.name);
+  return stored;
+}
+
+function readAt(resourceVersion: string): ReadAt {
+  if (resourceVersion === "") return { at: "latest" };
+  if (resourceVersion === "0") return { at: "any" };
+  try {
+    return { at: "notOlderThan", revision: parseGoUint64(resourceVersion) };
+  } catch (error) {
+    throw unknownError(`resourceVersion: Invalid value: ${goQuote(resourceVersion)}: ${(error as Error).message}`);
+  }
+}

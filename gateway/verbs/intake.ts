@@ -1,0 +1,88 @@
+/**
+ * A sent object into one that the schema knows: metadata in shape, unknown fields dropped and told,
+ * defaults filled in.
+ *
+ * Source: apiextensions-apiserver pkg/apiserver/customresource_handler.go (schemaCoercingDecoder).
+ */
+import { fieldInvalid, invalid } from "../apimachinery/field-error.ts";
+import { goQuote } from "../apimachinery/go-text.ts";
+import { encodeJson, type JsonObject } from "../apimachinery/json.ts";
+import type { WriteOptions } from "../apimachinery/options.ts";
+import { badRequest, StatusError } from "../apimachinery/status.ts";
+import { coerceEmbedded, coerceMetadata, defaultSteps, pruneSteps } from "../schema/schema.ts";
+import { runSized } from "./present.ts";
+import type { RequestBody, VerbRequest, VerbTools } from "./verb-request.ts";
+
+/**
+ * Takes in the body of a create or an update. Takes ownership of the body's value.
+ * @throws StatusError 400 for ill-typed metadata, and under Strict for anything the decoder holds against it.
+ */
+export async function takeBody(
+  request: VerbRequest,
+  tools: VerbTools,
+  body: RequestBody,
+  validation: WriteOptions["fieldValidation"],
+): Promise<JsonObject> {
+  const { definition, version } = request.resource;
+  const faults = await shape(request, tools, body, validation);
+  if (validation === "Strict" && faults.length > 0) {
+    throw badRequest(
+      `${definition.kind} in version ${goQuote(version.name)} cannot be handled as a ${definition.kind}: ` +
+        `strict decoding error: ${faults.join(", ")}`,
+    );
+  }
+  tellFaults(request, validation, faults);
+  return body.value;
+}
+
+/**
+ * Takes in the result of a patch. Takes ownership of the value.
+ * @throws StatusError 422 that shows the patched object, for what takeBody answers with 400.
+ */
+export async function takePatched(
+  request: VerbRequest,
+  tools: VerbTools,
+  body: RequestBody,
+  validation: WriteOptions["fieldValidation"],
+): Promise<JsonObject> {
+  const refuse = (why: string) =>
+    invalid({ group: "", word: "" }, "", [fieldInvalid("patch", encodeJson(body.value), why)]);
+  let faults: readonly string[];
+  try {
+    faults = await shape(request, tools, body, validation);
+  } catch (error) {
+    if (!(error instanceof StatusError) || error.status.code !== 400) throw error;
+    throw refuse(error.message.replace(/^.* cannot be handled as a [^:]*: /, ""));
+  }
+  if (validation === "Strict" && faults.length > 0) throw refuse(`strict decoding error: ${faults.join(", ")}`);
+  tellFaults(request, validation, faults);
+  return body.value;
+}
+
+function tellFaults(
+  request: VerbRequest,
+  validation: WriteOptions["fieldValidation"],
+  faults: readonly string[],
+): void {
+  if (validation === "Warn") for (const fault of faults) request.warn(fault);
+}
+
+async function shape(
+  request: VerbRequest,
+  tools: VerbTools,
+  body: RequestBody,
+  validation: WriteOptions["fieldValidation"],
+): Promise<readonly string[]> {
+  const { definition, version } = request.resource;
+  const { value, bytes } = body;
+  const trackUnknown = validation !== "Ignore";
+  const metadata = coerceMetadata(value, { dropMalformed: false, kind: definition.kind, version: version.name });
+  const unknown = [...metadata.unknown];
+  const schema = tools.schemaOf(version);
+  if (schema !== undefined) {
+    unknown.push(...(await runSized(pruneSteps(schema, value, { trackUnknown }), bytes)).unknown);
+    unknown.push(...coerceEmbedded(schema, value, false));
+    await runSized(defaultSteps(schema, value), bytes);
+  }
+  return [...body.strictErrors, ...unknown.map((path) => `unknown field "${path}"`)];
+}

@@ -1,0 +1,149 @@
+/**
+ * List: the objects of a collection at one revision, in pages if a limit is given.
+ *
+ * A store's pages are hints: it may give more than asked and know nothing of selectors. Pages of
+ * ours are cut by key, and a token names the store's page and the last key that was given.
+ * Source: apiserver pkg/registry/generic/registry, pkg/storage/etcd3/store.go.
+ */
+import { goQuote, parseGoUint64 } from "../apimachinery/go-text.ts";
+import type { ObjectView } from "../apimachinery/object.ts";
+import type { ListOptions } from "../apimachinery/options.ts";
+import { badRequest, expired, StatusError } from "../apimachinery/status.ts";
+import type { ListPage, ReadAt, ResourceClient, StoredObject } from "../registry/registry.ts";
+import { type ContinueToken, formatContinueToken, parseContinueToken } from "./continue-token.ts";
+import { presentInSlices } from "./present.ts";
+import { reach } from "./reach.ts";
+import { parseSelection } from "./selection.ts";
+import { callOf, type VerbRequest, type VerbTools } from "./verb-request.ts";
+
+/** Objects asked of a store at once, so that one page is a few messages and memory stays small. */
+const storePage = 500;
+/** Work between two turns of the event loop. */
+const sliceMs = 5;
+
+/** What a list gives. */
+export interface ListResult {
+  readonly items: readonly ObjectView[];
+  /** The same objects as they lie in the store, for deletecollection. */
+  readonly stored: readonly StoredObject[];
+  readonly resourceVersion: string;
+  /** `""`: nothing is left. */
+  readonly continueToken: string;
+  /** Undefined with selectors, on the last page, and where the store doesn't count. */
+  readonly remainingItemCount: bigint | undefined;
+}
+
+/**
+ * Lists what the URL and the options name.
+ * @throws StatusError 400 for selectors and tokens that can't be read, 410 for history that is gone,
+ *   504 for a revision that is not reached.
+ */
+export async function list(request: VerbRequest, tools: VerbTools, options: ListOptions): Promise<ListResult> {
+  const selection = parseSelection(request, options);
+  const token = options.continue === "" ? undefined : parseContinueToken(options.continue);
+  if (token !== undefined && options.resourceVersion !== "" && options.resourceVersion !== "0") {
+    throw badRequest("specifying resource version is not allowed when using continue");
+  }
+  const client = tools.registry.client(request.resource.definition);
+  const read = token === undefined ? readAt(options) : readOfToken(token);
+  // Without snapshots two pages could not be of one state: then the whole list is one page.
+  const canPage = request.resource.definition.capabilities.snapshotList;
+  const limit = canPage && !(read.at === "any" && token === undefined) ? options.limit : 0;
+  if (read.at === "notOlderThan") await reach(client, request, read.revision);
+
+  const items: ObjectView[] = [];
+  const stored: StoredObject[] = [];
+  let pageToken: Uint8Array = token?.storeToken ?? new Uint8Array();
+  let afterKey = token?.after ?? "";
+  let at = read;
+  let revision: bigint | undefined;
+  let turnEnds = performance.now() + sliceMs;
+  for (;;) {
+    const page = await fetchPage(client, request, at, pageToken, limit, token, afterKey);
+    revision ??= page.revision;
+    const fresh = page.items.filter((item) => listKey(request, item) > afterKey);
+    for (let index = 0; index < fresh.length; index++) {
+      const item = fresh[index] as StoredObject;
+      if (!selection.matchesKey(item)) continue;
+      const view = await presentInSlices(tools.schemaOf, request.resource, item);
+      if (performance.now() > turnEnds) {
+        await new Promise<void>((resolve) => setImmediate(resolve));
+        turnEnds = performance.now() + sliceMs;
+      }
+      if (!selection.matches(item, view)) continue;
+      items.push(view);
+      stored.push(item);
+      const left = fresh.length - index - 1;
+      if (limit === 0 || items.length < limit || (left === 0 && page.continueToken.length === 0)) continue;
+      const isPageDone = left === 0;
+      return {
+        items,
+        stored,
+        resourceVersion: String(revision),
+        continueToken: formatContinueToken({
+          revision: token?.revision === -1n ? -1n : revision,
+          after: listKey(request, item),
+          storeToken: isPageDone ? page.continueToken : pageToken,
+        }),
+        remainingItemCount:
+          selection.isEverything && page.remaining !== undefined ? page.remaining + BigInt(left) : undefined,
+      };
+    }
+    if (page.continueToken.length === 0) break;
+    afterKey = fresh.length > 0 ? listKey(request, fresh[fresh.length - 1] as StoredObject) : afterKey;
+    pageToken = page.continueToken;
+    if (canPage) at = { at: "exact", revision };
+  }
+  return { items, stored, resourceVersion: String(revision), continueToken: "", remainingItemCount: undefined };
+}
+
+/** The part of an object's key by which a collection is ordered: the name alone inside one namespace. */
+function listKey(request: VerbRequest, item: StoredObject): string {
+  return item.namespace === "" || request.info.namespace !== "" ? item.name : `${item.namespace}/${item.name}`;
+}
+
+async function fetchPage(
+  client: ResourceClient,
+  request: VerbRequest,
+  read: ReadAt,
+  continueToken: Uint8Array,
+  limit: number,
+  token: ContinueToken | undefined,
+  afterKey: string,
+): Promise<ListPage> {
+  const asked = limit === 0 ? storePage : Math.min(limit, storePage);
+  try {
+    return await client.list({ namespace: request.info.namespace, read, limit: asked, continueToken }, callOf(request));
+  } catch (error) {
+    if (!(error instanceof StatusError) || error.status.code !== 410) throw error;
+    if (token === undefined) throw expired("The resourceVersion for the provided list is too old.");
+    throw expired(
+      "The provided continue parameter is too old to display a consistent list result. " +
+        "You can start a new list without the continue parameter, or use the continue token in this response to " +
+        "retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - " +
+        "objects that were created, modified, or deleted between the time the first chunk was returned and now may " +
+        "show up in the list.",
+      formatContinueToken({ revision: -1n, after: afterKey, storeToken: new Uint8Array() }),
+    );
+  }
+}
+
+function readOfToken(token: ContinueToken): ReadAt {
+  return token.revision === -1n ? { at: "latest" } : { at: "exact", revision: token.revision };
+}
+
+function readAt(options: ListOptions): ReadAt {
+  if (options.resourceVersion === "") return { at: "latest" };
+  let revision: bigint;
+  try {
+    revision = parseGoUint64(options.resourceVersion);
+  } catch (error) {
+    throw badRequest(
+      `invalid resource version: resourceVersion: Invalid value: ${goQuote(options.resourceVersion)}: ${(error as Error).message}`,
+    );
+  }
+  if (revision === 0n) return { at: "any" };
+  const isExact =
+    options.resourceVersionMatch === "Exact" || (options.resourceVersionMatch === "" && options.limit > 0);
+  return isExact ? { at: "exact", revision } : { at: "notOlderThan", revision };
+}

@@ -1,0 +1,73 @@
+/** Patch: a change of an object, applied to whatever it is now. Source: apiserver pkg/endpoints/handlers/patch.go. */
+import { cloneJson, isJsonObject, type JsonObject, type JsonValue } from "../apimachinery/json.ts";
+import type { ObjectView } from "../apimachinery/object.ts";
+import type { PatchOptions } from "../apimachinery/options.ts";
+import { badRequest, notFound } from "../apimachinery/status.ts";
+import { acceptForUpdate } from "../lifecycle/lifecycle.ts";
+import { applyJsonPatch, applyMergePatch, parseJsonPatch } from "../patch/patch.ts";
+import { takePatched } from "./intake.ts";
+import { nextState, updateScale } from "./update.ts";
+import { keyOf, resourceWord, type VerbRequest, type VerbTools } from "./verb-request.ts";
+import { applyWrite, scopeOf } from "./write.ts";
+
+/** A patch as read. */
+export interface PatchBody {
+  readonly type: "json" | "merge";
+  readonly value: JsonValue;
+  /** Keys that came twice, in the words of the strict decoder. */
+  readonly strictErrors: readonly string[];
+  /** Size as sent, in bytes. */
+  readonly bytes: number;
+}
+
+/**
+ * Patches the object that the URL names, or its status.
+ * @throws StatusError 400, 413 and 422 for what is wrong with the patch or with what it makes, 404, 409.
+ */
+export async function patch(
+  request: VerbRequest,
+  tools: VerbTools,
+  options: PatchOptions,
+  body: PatchBody,
+): Promise<ObjectView> {
+  const scope = scopeOf(request, request.info.name, request.info.subresource === "status" ? "status" : "");
+  const apply = patcher(body);
+  const written = await applyWrite(request, tools, {
+    key: keyOf(request),
+    dryRun: options.dryRun,
+    async decide(current) {
+      if (current === undefined) throw notFound(resourceWord(request.resource), request.info.name);
+      const patched = await takePatched(
+        request,
+        tools,
+        { value: apply(current.value), strictErrors: body.strictErrors, bytes: current.json.length },
+        options.fieldValidation,
+      );
+      const accepted = acceptForUpdate(patched, scope, "afterAdmission");
+      for (const warning of accepted.warnings) request.warn(warning);
+      return await nextState(request, tools, scope, accepted.object, current.value);
+    },
+  });
+  return written.view;
+}
+
+/** Patches the Scale of an object. @throws StatusError as patch does. */
+export async function patchScale(
+  request: VerbRequest,
+  tools: VerbTools,
+  options: PatchOptions,
+  body: PatchBody,
+): Promise<JsonObject> {
+  return await updateScale(request, tools, options, patcher(body));
+}
+
+/** Gives the function that the patch is. What it gives shares nothing with what it was given. */
+function patcher(body: PatchBody): (current: JsonObject) => JsonObject {
+  if (body.type === "merge") return (current) => cloneJson(applyMergePatch(current, body.value));
+  const operations = parseJsonPatch(body.value);
+  return (current) => {
+    const patched = applyJsonPatch(current, operations);
+    if (!isJsonObject(patched)) throw badRequest("the patched object is no JSON object");
+    return patched;
+  };
+}

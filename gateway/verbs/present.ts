@@ -1,0 +1,129 @@
+/**
+ * Turns what lies in a store into what clients of a version see, and back.
+ *
+ * An object is stored as it was written, in the storage version. It is read under the schema of
+ * now: pruned and defaulted again, as kube-apiserver does for custom resources, so that a changed
+ * default shows at once and nothing is rewritten.
+ */
+
+import { formatGroupVersion } from "../apimachinery/gvk.ts";
+import {
+  encodeJsonBytes,
+  isJsonObject,
+  type JsonObject,
+  jsonEncoder,
+  jsonParser,
+  newJsonObject,
+} from "../apimachinery/json.ts";
+import type { ObjectView } from "../apimachinery/object.ts";
+import type { ResourceDefinition, ResourceVersionDefinition, ServedResource } from "../apimachinery/resource.ts";
+import { finish, finishInSlices, type Steps } from "../apimachinery/steps.ts";
+import type { StoredObject } from "../registry/registry.ts";
+import { coerceMetadata, defaultSteps, pruneSteps, type Schema } from "../schema/schema.ts";
+
+/** Finds a version's compiled schema; undefined: it has none, any object is taken as it is. */
+export type SchemaOf = (version: ResourceVersionDefinition) => Schema | undefined;
+
+/** Bytes from which work on one object is cut into slices: about a millisecond's worth. */
+export const slicedFromBytes = 128 * 1024;
+
+/** Runs work now if its input is small, else in slices. */
+export async function runSized<T>(work: Steps<T>, bytes: number): Promise<T> {
+  return bytes < slicedFromBytes ? finish(work) : finishInSlices(work);
+}
+
+/** Gives what clients of a version see of a stored object, in one go. `revision` is what it is shown under. */
+export function present(
+  schemaOf: SchemaOf,
+  definition: ResourceDefinition,
+  version: ResourceVersionDefinition,
+  stored: StoredObject,
+  revision: bigint,
+): ObjectView {
+  const value = asObject(finish(jsonParser(stored.json)).value, stored);
+  const schema = schemaOf(version);
+  coerceMetadata(value, { dropMalformed: true });
+  if (schema !== undefined) {
+    finish(pruneSteps(schema, value, { trackUnknown: false }));
+    finish(defaultSteps(schema, value));
+  }
+  return shown(value, definition, version, revision, encodeJsonBytes);
+}
+
+/** Gives the same, with turns of the event loop between slices when the object is large. */
+export async function presentInSlices(
+  schemaOf: SchemaOf,
+  resource: ServedResource,
+  stored: StoredObject,
+): Promise<ObjectView> {
+  const { definition, version } = resource;
+  const bytes = stored.json.length;
+  if (bytes < slicedFromBytes) return present(schemaOf, definition, version, stored, stored.revision);
+  const value = asObject((await finishInSlices(jsonParser(stored.json))).value, stored);
+  const schema = schemaOf(version);
+  coerceMetadata(value, { dropMalformed: true });
+  if (schema !== undefined) {
+    await finishInSlices(pruneSteps(schema, value, { trackUnknown: false }));
+    await finishInSlices(defaultSteps(schema, value));
+  }
+  stamp(value, definition, version, stored.revision);
+  const json = await finishInSlices(jsonEncoder(value));
+  return { json, value };
+}
+
+/** Gives the bytes to store: the storage version's apiVersion, no resourceVersion. */
+export async function storedBytes(
+  object: JsonObject,
+  definition: ResourceDefinition,
+  sizeHint: number,
+): Promise<Buffer> {
+  const apiVersion = formatGroupVersion(definition.group, definition.storageVersion);
+  const copy = shallowCopy(object);
+  copy["apiVersion"] = apiVersion;
+  const metadata = object["metadata"];
+  if (isJsonObject(metadata) && metadata["resourceVersion"] !== undefined) {
+    const bare = shallowCopy(metadata);
+    delete bare["resourceVersion"];
+    copy["metadata"] = bare;
+  }
+  return await runSized(jsonEncoder(copy), sizeHint);
+}
+
+/** Gives a copy that shares its values, to change a field at the top of. */
+export function shallowCopy(object: JsonObject): JsonObject {
+  const copy = newJsonObject();
+  for (const key of Object.keys(object)) copy[key] = object[key] as JsonObject;
+  return copy;
+}
+
+function shown(
+  value: JsonObject,
+  definition: ResourceDefinition,
+  version: ResourceVersionDefinition,
+  revision: bigint,
+  encode: (value: JsonObject) => Buffer,
+): ObjectView {
+  stamp(value, definition, version, revision);
+  return { json: encode(value), value };
+}
+
+function stamp(
+  value: JsonObject,
+  definition: ResourceDefinition,
+  version: ResourceVersionDefinition,
+  revision: bigint,
+): void {
+  value["apiVersion"] = formatGroupVersion(definition.group, version.name);
+  value["kind"] = definition.kind;
+  let metadata = value["metadata"];
+  if (!isJsonObject(metadata)) {
+    metadata = newJsonObject();
+    value["metadata"] = metadata;
+  }
+  metadata["resourceVersion"] = String(revision);
+}
+
+function asObject(value: unknown, stored: StoredObject): JsonObject {
+  if (isJsonObject(value)) return value;
+  throw new Error(`the store holds no JSON object under "${stored.namespace}/${stored.name}"`);
+}

@@ -1,0 +1,124 @@
+/**
+ * Update: the next state of an object, whole. Also of its status or its scale.
+ * Source: apiserver pkg/endpoints/handlers/update.go, pkg/registry/rest/update.go.
+ */
+import type { JsonObject } from "../apimachinery/json.ts";
+import type { KubeObject, ObjectView } from "../apimachinery/object.ts";
+import type { WriteOptions } from "../apimachinery/options.ts";
+import { notFound } from "../apimachinery/status.ts";
+import {
+  acceptForUpdate,
+  assertUid,
+  finishesDeletion,
+  isUnchanged,
+  prepareForCreate,
+  prepareForUpdate,
+  resolveResourceVersion,
+  validateForCreate,
+  validateForUpdate,
+  type WriteScope,
+  warningsOnCreate,
+  warningsOnUpdate,
+} from "../lifecycle/lifecycle.ts";
+import { sources } from "./create.ts";
+import { takeBody } from "./intake.ts";
+import { looseScaleOf, parentWithScale, scaleOf } from "./scale.ts";
+import { keyOf, type RequestBody, resourceWord, type VerbRequest, type VerbTools } from "./verb-request.ts";
+import { applyWrite, assertValid, scopeOf, type WriteStep } from "./write.ts";
+
+/** What an update answers. */
+export interface Updated {
+  readonly view: ObjectView;
+  /** True: it did not exist before. */
+  readonly created: boolean;
+}
+
+/**
+ * Writes the object of the body over the one that the URL names.
+ * @throws StatusError 400 and 422 for what is wrong with it, 404, 409 if it was changed since.
+ */
+export async function update(
+  request: VerbRequest,
+  tools: VerbTools,
+  options: WriteOptions,
+  body: RequestBody,
+): Promise<Updated> {
+  const scope = scopeOf(request, request.info.name, request.info.subresource === "status" ? "status" : "");
+  const sent = await takeBody(request, tools, body, options.fieldValidation);
+  const accepted = acceptForUpdate(sent, scope, "received");
+  for (const warning of accepted.warnings) request.warn(warning);
+  let created = false;
+  const written = await applyWrite(request, tools, {
+    key: keyOf(request),
+    dryRun: options.dryRun,
+    async decide(current) {
+      created = current === undefined;
+      if (current === undefined) return await creation(request, tools, scope, accepted.object);
+      assertUid(accepted.object, current.value, scope);
+      return await nextState(request, tools, scope, accepted.object, current.value);
+    },
+  });
+  return { view: written.view, created };
+}
+
+/**
+ * Writes a Scale into its parent.
+ * @throws StatusError as update does; 400 for a Scale without replicas.
+ */
+export async function updateScale(
+  request: VerbRequest,
+  tools: VerbTools,
+  options: WriteOptions,
+  nextScale: (current: JsonObject) => JsonObject,
+): Promise<JsonObject> {
+  const paths = request.resource.version.scale;
+  if (paths === undefined) throw notFound(resourceWord(request.resource), request.info.name);
+  const scope = scopeOf(request, request.info.name);
+  const written = await applyWrite(request, tools, {
+    key: keyOf(request),
+    dryRun: options.dryRun,
+    async decide(current) {
+      if (current === undefined) throw notFound(resourceWord(request.resource), request.info.name);
+      const scale = nextScale(looseScaleOf(current.value, paths));
+      return await nextState(request, tools, scope, parentWithScale(current.value, scale, paths), current.value);
+    },
+  });
+  return scaleOf(written.view.value, paths);
+}
+
+/** Decides what an update does to the current object. */
+export async function nextState(
+  request: VerbRequest,
+  tools: VerbTools,
+  scope: WriteScope,
+  sent: KubeObject,
+  current: KubeObject,
+): Promise<WriteStep> {
+  const allowUnconditional = request.resource.definition.capabilities.unconditionalUpdate;
+  const resolved = resolveResourceVersion(sent, current, scope, { allowUnconditional });
+  const next = prepareForUpdate(resolved, current, scope);
+  await assertValid(request, tools, scope, next, current, validateForUpdate(next, current, scope));
+  for (const warning of warningsOnUpdate(next, current, scope)) request.warn(warning);
+  if (finishesDeletion(next, current)) return { action: "remove", next };
+  return isUnchanged(next, current) ? { action: "none" } : { action: "store", next };
+}
+
+async function creation(
+  request: VerbRequest,
+  tools: VerbTools,
+  scope: WriteScope,
+  sent: KubeObject,
+): Promise<WriteStep> {
+  const isAllowed = request.resource.definition.createOnUpdate && request.info.subresource === "";
+  if (!isAllowed) throw notFound(resourceWord(request.resource), request.info.name);
+  await tools.authorize(request, "create", request.info.name);
+  assertUid(sent, undefined, scope);
+  const object = prepareForCreate(
+    resolveResourceVersion(sent, undefined, scope, { allowUnconditional: true }),
+    scope,
+    sources(tools),
+  );
+  await assertValid(request, tools, scope, object, undefined, validateForCreate(object, scope));
+  for (const warning of warningsOnCreate(object)) request.warn(warning);
+  return { action: "store", next: object };
+}

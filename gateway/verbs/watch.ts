@@ -1,0 +1,254 @@
+/**
+ * Watch: the events after a revision, as one client is to see them.
+ *
+ * A selector makes each watcher's world smaller, so one change may be ADDED to one watcher and
+ * DELETED to the next. States: starting (errors are answers), streaming (errors are ERROR events),
+ * ended. What ends it: the deadline, the client, lost history, a client that doesn't read, the
+ * resource going away.
+ * Source: reference of the API concepts; apiserver pkg/endpoints/handlers/watch.go.
+ */
+
+import { parseGoUint64 } from "../apimachinery/go-text.ts";
+import { formatGroupVersion } from "../apimachinery/gvk.ts";
+import type { ByteSink, HttpAnswer } from "../apimachinery/http.ts";
+import type { ListOptions } from "../apimachinery/options.ts";
+import type { ServedResource } from "../apimachinery/resource.ts";
+import { badRequest, StatusError, unknownError } from "../apimachinery/status.ts";
+import { type EventRenderer, eventRenderer } from "../render/render.ts";
+import type { CachedObject, Feed, FeedEvent } from "../watchcache/watchcache.ts";
+import { parseSelection, type Selection } from "./selection.ts";
+import { callOf, type VerbRequest, type VerbTools } from "./verb-request.ts";
+
+/** A watch without timeoutSeconds lasts between this and twice this: clients must not all return at once. */
+const minTimeoutMs = 1_800_000;
+/** A client that leaves more than this unread is cut off alone; it resumes where it was. */
+const maxQueuedBytes = 8 * 1024 * 1024;
+/** Bookmarks come about this often, and once more this long before the deadline, as kube-apiserver's. */
+const bookmarkEveryMs = 60_000;
+const bookmarkBeforeEndMs = 2_000;
+/** Initial objects that are handed to the socket together. */
+const initialBatch = 100;
+const initialEventsEnd = { "k8s.io/initial-events-end": "true" };
+
+/** Where a watch begins, and what it shows first. */
+interface Start {
+  /** Deliver changes after this revision. */
+  readonly after: bigint;
+  /** Objects to show as ADDED before anything else. */
+  readonly initial: readonly CachedObject[];
+  /** Whether the end of the initial objects is marked with a bookmark. */
+  readonly mark: boolean;
+  /** Revision up to which the feed must have come before the mark is sent. */
+  readonly markAt: bigint;
+}
+
+/**
+ * Answers a watch.
+ * @throws StatusError for what is known before the stream begins: selectors, an unparsable
+ *   resourceVersion, a store that is away, a cache that isn't filled.
+ */
+export async function watch(request: VerbRequest, tools: VerbTools, options: ListOptions): Promise<HttpAnswer> {
+  const selection = parseSelection(request, options);
+  const asked = parseRevision(options.resourceVersion);
+  const feed = tools.watchcache.feed(request.resource.definition);
+  await feed.ready(request.signal);
+  const begun = await begin(feed, request, tools, options, asked);
+  const renderer = eventRenderer(request.form, tools.columnsOf(request.resource), request.includeObject);
+  return {
+    status: 200,
+    headers: { "Content-Type": request.form.mediaType },
+    longRunning: true,
+    body: {
+      start(sink) {
+        tools.track(sink);
+        if ("status" in begun) {
+          sink.write(renderer.error(begun.status.status));
+          sink.end();
+          return;
+        }
+        stream({
+          sink,
+          feed,
+          selection,
+          renderer,
+          start: begun,
+          resource: request.resource,
+          options,
+          random: tools.random,
+        });
+      },
+    },
+  };
+}
+
+function parseRevision(text: string): bigint | undefined {
+  if (text === "") return undefined;
+  try {
+    return parseGoUint64(text);
+  } catch (error) {
+    throw unknownError(`resourceVersion: Invalid value: ${JSON.stringify(text)}: ${(error as Error).message}`);
+  }
+}
+
+/** Finds where to begin. What fails once the stream is due is given back, to be told as an event. */
+async function begin(
+  feed: Feed,
+  request: VerbRequest,
+  tools: VerbTools,
+  options: ListOptions,
+  asked: bigint | undefined,
+): Promise<Start | { status: StatusError }> {
+  const sendInitial = options.sendInitialEvents;
+  const mark = sendInitial === true && options.allowWatchBookmarks;
+  const isAny = asked === 0n;
+  if (asked === undefined) {
+    // "Now" means every write that was acknowledged before this request.
+    const head = await tools.registry.client(request.resource.definition).currentRevision(callOf(request));
+    await feed.reach(head);
+  } else if (sendInitial === true && !isAny) {
+    try {
+      await feed.reach(asked);
+    } catch (error) {
+      if (error instanceof StatusError) return { status: error };
+      throw error;
+    }
+  }
+  const isFromNow = sendInitial === false && (asked === undefined || isAny);
+  if (isFromNow) return { after: feed.revision, initial: [], mark: false, markAt: 0n };
+  if (asked === undefined || isAny || sendInitial === true) {
+    return { after: feed.revision, initial: feed.objects(), mark, markAt: feed.revision };
+  }
+  return { after: asked, initial: [], mark: false, markAt: 0n };
+}
+
+interface Streaming {
+  readonly sink: ByteSink;
+  readonly feed: Feed;
+  readonly selection: Selection;
+  readonly renderer: EventRenderer;
+  readonly start: Start;
+  readonly resource: ServedResource;
+  readonly options: ListOptions;
+  readonly random: () => number;
+}
+
+function stream(watcher: Streaming): void {
+  const { sink, feed, selection, renderer, start, resource, options } = watcher;
+  const { definition, version } = resource;
+  const apiVersion = formatGroupVersion(definition.group, version.name);
+  const timers: NodeJS.Timeout[] = [];
+  let sent = start.after;
+  let unsubscribe = (): void => {};
+
+  let pending: Buffer[] = [];
+  sink.onClose(finishWatch);
+  startTimers();
+  sendInitial(0);
+
+  /** Shows the initial objects as fast as the client reads; only then does it follow the feed. */
+  function sendInitial(from: number): void {
+    let next = from;
+    while (next < start.initial.length) {
+      const batch: Buffer[] = [];
+      for (; next < start.initial.length && batch.length < initialBatch; next++) {
+        const object = start.initial[next] as CachedObject;
+        const view = object.view(version);
+        if (selection.matches(object.stored, view)) batch.push(renderer.event("ADDED", view));
+      }
+      if (sink.closed) return;
+      if (batch.length > 0 && !sink.write(Buffer.concat(batch)) && sink.queuedBytes > 0) {
+        sink.onDrain(() => sendInitial(next));
+        return;
+      }
+    }
+    if (start.mark) sink.write(bookmark(start.markAt, initialEventsEnd));
+    follow();
+  }
+
+  function follow(): void {
+    try {
+      unsubscribe = feed.subscribe(start.after, {
+        events(events) {
+          for (const event of events) {
+            if (event.revision <= sent) continue;
+            const frame = frameFor(event);
+            if (frame !== undefined) pending.push(frame);
+            sent = event.revision;
+          }
+          flush();
+        },
+        progress(revision) {
+          if (revision > sent) sent = revision;
+        },
+        end(status) {
+          if (status !== undefined) sink.write(renderer.error(status.status));
+          sink.end();
+        },
+      });
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      sink.write(renderer.error(error.status));
+      sink.end();
+    }
+    if (sink.closed) unsubscribe();
+  }
+
+  function flush(): void {
+    if (pending.length === 0) return;
+    sink.write(pending.length === 1 ? (pending[0] as Buffer) : Buffer.concat(pending));
+    pending = [];
+    // Its own back-pressure is the client's affair: it holds back neither the feed nor anyone else.
+    if (sink.queuedBytes > maxQueuedBytes) sink.abort();
+  }
+
+  function frameFor(event: FeedEvent): Buffer | undefined {
+    const before = event.before !== undefined && selection.matches(event.before.stored, event.before.view(version));
+    const after = event.after !== undefined && selection.matches(event.after.stored, event.after.view(version));
+    if (!before && !after) return undefined;
+    const type = after ? (before ? "MODIFIED" : "ADDED") : "DELETED";
+    const make = () => renderer.event(type, after && event.after ? event.after.view(version) : event.gone(version));
+    if (!renderer.isShared) return make();
+    const key = `${version.name} ${type} ${renderer.sharedKey}`;
+    const known = event.frames.get(key);
+    if (known !== undefined) return known;
+    const frame = make();
+    event.frames.set(key, frame);
+    return frame;
+  }
+
+  function bookmark(revision: bigint, annotations?: Record<string, string>): Buffer {
+    return renderer.bookmark({
+      apiVersion,
+      kind: definition.kind,
+      resourceVersion: String(revision),
+      ...(annotations === undefined ? {} : { annotations }),
+    });
+  }
+
+  function startTimers(): void {
+    const timeoutMs =
+      options.timeoutSeconds !== undefined && options.timeoutSeconds > 0
+        ? options.timeoutSeconds * 1000
+        : minTimeoutMs * (1 + watcher.random());
+    timers.push(setTimeout(() => sink.end(), timeoutMs));
+    if (!options.allowWatchBookmarks) return;
+    const send = () => {
+      if (sent > 0n) sink.write(bookmark(sent));
+    };
+    // Spread over a tenth of the period, so that watchers opened together don't all wake together.
+    timers.push(setInterval(send, bookmarkEveryMs * (1 - watcher.random() / 10)));
+    if (timeoutMs > 2 * bookmarkBeforeEndMs) timers.push(setTimeout(send, timeoutMs - bookmarkBeforeEndMs));
+  }
+
+  function finishWatch(): void {
+    unsubscribe();
+    for (const timer of timers) clearTimeout(timer);
+  }
+}
+
+/** Refuses what a watch of one named object can't mean. */
+export function assertNameSelector(name: string, requiredName: string | undefined): void {
+  if (name !== "" && requiredName !== undefined && requiredName !== name) {
+    throw badRequest("fieldSelector metadata.name doesn't match requested name");
+  }
+}

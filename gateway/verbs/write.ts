@@ -1,0 +1,190 @@
+/**
+ * A write is one function from the current object to the next, applied again until it is written at
+ * the revision that it was computed from.
+ *
+ * Source: apiserver pkg/registry/generic/registry/store.go, pkg/storage GuaranteedUpdate.
+ */
+
+import { type FieldError, invalid } from "../apimachinery/field-error.ts";
+import { formatGroupVersion } from "../apimachinery/gvk.ts";
+import { type JsonObject, jsonEncoder } from "../apimachinery/json.ts";
+import { type KubeObject, metadataOf, type ObjectView, uidOf } from "../apimachinery/object.ts";
+import { insertRevision } from "../apimachinery/object-bytes.ts";
+import { requestEntityTooLarge, StatusError, timeout } from "../apimachinery/status.ts";
+import { validateScale, validateTypeMeta, type WriteScope } from "../lifecycle/lifecycle.ts";
+import { type ObjectKey, type StoredObject, WriteConflict } from "../registry/registry.ts";
+import { validateSteps } from "../schema/schema.ts";
+import { presentInSlices, runSized, shallowCopy, slicedFromBytes, storedBytes } from "./present.ts";
+import { callOf, kindWord, type VerbRequest, type VerbTools } from "./verb-request.ts";
+
+/** What a write function decided. */
+export type WriteStep =
+  /** Write this state. */
+  | { readonly action: "store"; readonly next: KubeObject }
+  /** Remove the object, and answer with this state. */
+  | { readonly action: "remove"; readonly next: KubeObject }
+  /** Nothing differs: answer with the present state. */
+  | { readonly action: "none" };
+
+/** What became of a write. */
+export interface Written {
+  readonly view: ObjectView;
+  /** What was there before; undefined for a creation. */
+  readonly previous: ObjectView | undefined;
+  readonly action: WriteStep["action"];
+}
+
+/** What a write is made with. */
+export interface WriteRequest {
+  readonly key: ObjectKey;
+  readonly dryRun: boolean;
+  /** Gives the next state. `current` is undefined if there is no such object. May throw StatusErrors. */
+  readonly decide: (current: ObjectView | undefined) => Promise<WriteStep>;
+}
+
+/** Gives the surroundings of a write for lifecycle. */
+export function scopeOf(request: VerbRequest, name: string, subresource: WriteScope["subresource"] = ""): WriteScope {
+  return { resource: request.resource, namespace: request.info.namespace, name, subresource };
+}
+
+/**
+ * Applies a write function until it is written.
+ * @throws StatusError what `decide` throws, 504 at the deadline, and what the store answers.
+ */
+export async function applyWrite(request: VerbRequest, tools: VerbTools, write: WriteRequest): Promise<Written> {
+  const client = tools.registry.client(request.resource.definition);
+  let stored = await client.get(write.key, { at: "latest" }, callOf(request));
+  for (;;) {
+    assertInTime(request);
+    const current = stored === undefined ? undefined : await presentInSlices(tools.schemaOf, request.resource, stored);
+    const step = await write.decide(current);
+    try {
+      return await carryOut(request, tools, write, stored, current, step);
+    } catch (error) {
+      if (error instanceof WriteConflict) {
+        stored = error.current ?? (await client.get(write.key, { at: "latest" }, callOf(request)));
+      } else if (stored !== undefined && error instanceof StatusError && error.status.code === 404) {
+        stored = undefined;
+      } else if (stored === undefined && error instanceof StatusError && error.status.reason === "AlreadyExists") {
+        stored = await client.get(write.key, { at: "latest" }, callOf(request));
+      } else throw error;
+    }
+  }
+}
+
+async function carryOut(
+  request: VerbRequest,
+  tools: VerbTools,
+  write: WriteRequest,
+  stored: StoredObject | undefined,
+  current: ObjectView | undefined,
+  step: WriteStep,
+): Promise<Written> {
+  if (step.action === "none" && current !== undefined) return { view: current, previous: current, action: "none" };
+  if (step.action === "none") throw new TypeError("a write can't leave a missing object as it is");
+  const client = tools.registry.client(request.resource.definition);
+  const { key } = write;
+  if (step.action === "remove") {
+    if (stored !== undefined && !write.dryRun) {
+      await client.delete(key, { revision: stored.revision }, callOf(request));
+    }
+    return { view: viewOf(step.next), previous: current, action: "remove" };
+  }
+  const json = await encodeForStore(request, step.next);
+  if (write.dryRun) return { view: viewOf(step.next), previous: current, action: "store" };
+  const uid = uidOf(step.next);
+  const written =
+    stored === undefined
+      ? await client.create(key, uid, json, callOf(request))
+      : await client.update(key, uid, json, { revision: stored.revision }, callOf(request));
+  return { view: await writtenView(request, step.next, json, written.revision), previous: current, action: "store" };
+}
+
+/**
+ * Encodes an object as it is stored.
+ * @throws StatusError 413 if it is larger than its store takes.
+ */
+export async function encodeForStore(request: VerbRequest, object: KubeObject): Promise<Buffer> {
+  const { definition } = request.resource;
+  // How large it will be is known only when it is done: what was large before is worked on in slices.
+  const json = await storedBytes(object, definition, slicedFromBytes);
+  if (json.length > definition.maxObjectBytes) throw requestEntityTooLarge(`limit is ${definition.maxObjectBytes}`);
+  return json;
+}
+
+/** Gives what clients see of an object that was just written. */
+export async function writtenView(
+  request: VerbRequest,
+  object: KubeObject,
+  json: Buffer,
+  revision: bigint,
+): Promise<ObjectView> {
+  const { definition, version } = request.resource;
+  let bytes = json;
+  if (version.name !== definition.storageVersion) {
+    const shown = shallowCopy(object);
+    shown["apiVersion"] = formatGroupVersion(definition.group, version.name);
+    shown["metadata"] = shallowCopy(metadataOf(object) ?? {});
+    delete (shown["metadata"] as JsonObject)["resourceVersion"];
+    bytes = await runSized(jsonEncoder(shown), json.length);
+  }
+  let value: KubeObject | undefined;
+  return {
+    json: insertRevision(bytes, revision),
+    get value() {
+      if (value === undefined) {
+        value = shallowCopy(object);
+        const metadata = shallowCopy(metadataOf(object) ?? {});
+        metadata["resourceVersion"] = String(revision);
+        value["metadata"] = metadata;
+      }
+      return value;
+    },
+  };
+}
+
+/** Gives a view of an object that was not written. */
+export function viewOf(value: KubeObject): ObjectView {
+  let json: Buffer | undefined;
+  return {
+    value,
+    get json() {
+      if (json === undefined) {
+        const encoder = jsonEncoder(value);
+        while (!encoder.step(1_000_000));
+        json = encoder.result();
+      }
+      return json;
+    },
+  };
+}
+
+/**
+ * Checks the next state against metadata rules and schema.
+ *
+ * @param metadataErrors what lifecycle found.
+ * @throws StatusError 422 with every fault.
+ */
+export async function assertValid(
+  request: VerbRequest,
+  tools: VerbTools,
+  scope: WriteScope,
+  next: KubeObject,
+  current: KubeObject | undefined,
+  metadataErrors: readonly FieldError[],
+): Promise<void> {
+  const errors = [...metadataErrors];
+  const schema = tools.schemaOf(request.resource.version);
+  if (validateTypeMeta(next, request.resource).length === 0) {
+    // Slices cost little when nothing is due; the size of a parsed object isn't known.
+    if (schema !== undefined) errors.push(...(await runSized(validateSteps(schema, next, current), slicedFromBytes)));
+    errors.push(...validateScale(next, scope));
+  }
+  if (errors.length > 0) throw invalid(kindWord(request.resource), scope.name, errors);
+}
+
+/** @throws StatusError 504 when the request's time is over. */
+export function assertInTime(request: VerbRequest): void {
+  if (performance.now() < request.deadline) return;
+  throw timeout("request did not complete within requested timeout - context deadline exceeded");
+}

@@ -1,0 +1,146 @@
+/**
+ * What a store's author writes: plain async functions over plain values.
+ *
+ * Only the functions that a description's verbs need have to be there; what is missing answers
+ * UNIMPLEMENTED. The rules that each must keep stand in proto/annex/store/v1/store.proto.
+ */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { ResourceSchema } from "../../gen/annex/store/v1/catalog_pb.js";
+
+/** A resource as its description: the fields of annex.store.v1.Resource. */
+export type ResourceDescription = MessageInitShape<typeof ResourceSchema>;
+
+/** Which resource a call is about. */
+export interface ResourceId {
+  readonly group: string;
+  /** The storage version. */
+  readonly version: string;
+  readonly plural: string;
+}
+
+/** Names an object; `namespace` is `""` for a cluster-scoped one. */
+export interface ObjectKey {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** An object as it is kept. `json` is text without a resourceVersion; nobody here need parse it. */
+export interface StoredObject extends ObjectKey {
+  readonly revision: bigint;
+  readonly uid: string;
+  readonly json: Uint8Array;
+}
+
+/** Who asks. */
+export interface CallUser {
+  readonly name: string;
+  readonly uid: string;
+  readonly groups: readonly string[];
+  readonly extra: Readonly<Record<string, readonly string[]>>;
+}
+
+/** What every call has. */
+export interface Call {
+  readonly resource: ResourceId;
+  /** The audit id of the client's request. */
+  readonly requestId: string;
+  /** Undefined: the gateway asks for itself. */
+  readonly user: CallUser | undefined;
+  /** Aborted when nobody waits any more. */
+  readonly signal: AbortSignal;
+}
+
+export interface GetCall extends Call {
+  readonly key: ObjectKey;
+  /** Undefined: the state of now. Only stores with exact reads are asked for another. */
+  readonly atRevision: bigint | undefined;
+}
+
+export interface ListCall extends Call {
+  /** `""`: all. */
+  readonly namespace: string;
+  /** 0: everything. A hint. */
+  readonly limit: number;
+  /** From the page before; empty for the first. */
+  readonly continueToken: Uint8Array;
+  readonly atRevision: bigint | undefined;
+}
+
+/** A page of a list in key order. */
+export interface ListPage {
+  readonly items: readonly StoredObject[];
+  /** The head of the scope for the state that was listed. */
+  readonly revision: bigint;
+  /** Empty or missing: there is nothing more. */
+  readonly continueToken?: Uint8Array;
+  readonly remaining?: bigint;
+}
+
+export interface WatchCall extends Call {
+  readonly namespace: string;
+  /** Changes after this revision; undefined: after the head. */
+  readonly after: bigint | undefined;
+  readonly previous: boolean;
+  readonly progressEveryMs: number;
+}
+
+/** One change. For a removal `object` is the last state, under the revision of the removal. */
+export interface StoreEvent {
+  readonly type: "put" | "delete";
+  readonly object: StoredObject;
+  readonly previous?: StoredObject | undefined;
+}
+
+/** What a watch says: `started` first, `expired` last. */
+export type WatchFrame =
+  | { readonly frame: "started"; readonly revision: bigint; readonly oldestResumable: bigint }
+  | { readonly frame: "events"; readonly events: readonly StoreEvent[] }
+  | { readonly frame: "progress"; readonly revision: bigint }
+  | { readonly frame: "expired"; readonly oldestResumable: bigint; readonly revision: bigint; readonly reason: string };
+
+/** What must hold for a write. */
+export interface Preconditions {
+  readonly revision?: bigint | undefined;
+  readonly uid?: string | undefined;
+}
+
+export interface CreateCall extends Call {
+  readonly key: ObjectKey;
+  readonly uid: string;
+  readonly json: Uint8Array;
+}
+
+export interface UpdateCall extends CreateCall {
+  readonly preconditions: Preconditions;
+}
+
+export interface DeleteCall extends Call {
+  readonly key: ObjectKey;
+  readonly preconditions: Preconditions;
+}
+
+/** What a write gives. Without `json` it is what was sent. */
+export interface Written {
+  readonly revision: bigint;
+  readonly uid?: string;
+  readonly json?: Uint8Array;
+}
+
+/** A store. */
+export interface Store {
+  readonly implementation: string;
+  readonly version: string;
+  /** One incarnation of the data; asked anew for each answer. */
+  epoch(): string;
+  readonly revisionScope: "store" | "resource";
+  readonly resources: readonly ResourceDescription[];
+  get?(call: GetCall): Promise<StoredObject | undefined>;
+  list?(call: ListCall): Promise<ListPage>;
+  watch?(call: WatchCall): AsyncIterable<WatchFrame>;
+  create?(call: CreateCall): Promise<Written>;
+  update?(call: UpdateCall): Promise<Written>;
+  delete?(call: DeleteCall): Promise<StoredObject>;
+  currentRevision?(call: Call): Promise<{ readonly revision: bigint; readonly lastChange?: bigint }>;
+  /** Called once when the process stops, after the last call. */
+  close?(): Promise<void>;
+}

@@ -1,0 +1,77 @@
+/**
+ * Tells watches what was written: from memory while they keep up, from the log while they don't.
+ *
+ * The memory is bounded by count and bytes; a watch that is further behind reads the log in pages
+ * until it has caught up. Nothing is ever dropped for a watch: it catches up or is told `expired`.
+ */
+import type { LogRow } from "./log.ts";
+
+/** Rows and bytes that are kept in memory: some seconds of a busy store. */
+const maxRows = 10_000;
+const maxBytes = 32 * 1024 * 1024;
+
+/** The feed. */
+export interface Feed {
+  /** The revision of the last durable write. */
+  readonly head: bigint;
+  push(rows: readonly LogRow[]): void;
+  /** Rows after a revision, or undefined if memory doesn't reach that far back. */
+  after(revision: bigint): readonly LogRow[] | undefined;
+  /** Waits for a write after `revision`, for `ms`, or for the signal. */
+  changed(revision: bigint, ms: number, signal: AbortSignal): Promise<void>;
+}
+
+/** Makes a feed that begins at a head. */
+export function createFeed(firstHead: bigint): Feed {
+  const wakers = new Set<() => void>();
+  let rows: LogRow[] = [];
+  let bytes = 0;
+  let floor = firstHead;
+  let head = firstHead;
+
+  return {
+    get head() {
+      return head;
+    },
+    push(fresh) {
+      for (const row of fresh) {
+        rows.push(row);
+        bytes += row.json.length;
+        head = row.revision;
+      }
+      let dropped = 0;
+      while (rows.length - dropped > maxRows || bytes > maxBytes) {
+        const row = rows[dropped++] as LogRow;
+        bytes -= row.json.length;
+        floor = row.revision;
+      }
+      if (dropped > 0) rows = rows.slice(dropped);
+      for (const wake of [...wakers]) wake();
+    },
+    after(revision) {
+      if (revision < floor) return undefined;
+      let low = 0;
+      let high = rows.length;
+      while (low < high) {
+        const middle = (low + high) >>> 1;
+        if ((rows[middle] as LogRow).revision <= revision) low = middle + 1;
+        else high = middle;
+      }
+      return rows.slice(low);
+    },
+    async changed(revision, ms, signal) {
+      if (head > revision || signal.aborted) return;
+      await new Promise<void>((resolve) => {
+        const done = () => {
+          clearTimeout(timer);
+          wakers.delete(done);
+          signal.removeEventListener("abort", done);
+          resolve();
+        };
+        const timer = setTimeout(done, ms);
+        wakers.add(done);
+        signal.addEventListener("abort", done, { once: true });
+      });
+    },
+  };
+}
