@@ -4,7 +4,6 @@
  * Whatever could be refused from the URL, the headers or the user has been refused before.
  */
 import type { AnswerForm } from "../apimachinery/answer-form.ts";
-import type { ByteSink } from "../apimachinery/http.ts";
 import type { JsonObject } from "../apimachinery/json.ts";
 import type { IncludeObject } from "../apimachinery/options.ts";
 import type { RequestInfo } from "../apimachinery/request-info.ts";
@@ -54,8 +53,6 @@ export interface VerbTools {
   readonly uuid: () => string;
   /** Asks whether the request's user may also do this verb to this object. @throws StatusError 403. */
   authorize(request: VerbRequest, verb: string, name: string): Promise<void>;
-  /** Called with each open watch's sink, so that a drain can end it. */
-  track(sink: ByteSink): void;
 }
 
 /** Gives the resource as messages name it. */

@@ -60,7 +60,6 @@ export async function watch(request: VerbRequest, tools: VerbTools, options: Lis
     longRunning: true,
     body: {
       start(sink) {
-        tools.track(sink);
         if ("status" in begun) {
           sink.write(renderer.error(begun.status.status));
           sink.end();

@@ -1,0 +1,289 @@
+/**
+ * From a request for a served resource to its verb and back to bytes: which options, which body,
+ * which form.
+ *
+ * In Kubernetes' order: the form of the answer is negotiated first, then the body's language, then
+ * the body is read, then the options, then the verb runs.
+ * Source: apiextensions-apiserver pkg/apiserver/customresource_handler.go; apiserver
+ * pkg/endpoints/handlers.
+ */
+import type { AnswerForm } from "./apimachinery/answer-form.ts";
+import { formatGroupVersion } from "./apimachinery/gvk.ts";
+import type { HttpAnswer, HttpRequest } from "./apimachinery/http.ts";
+import { isJsonObject, type JsonObject, JsonSyntaxError } from "./apimachinery/json.ts";
+import type { ObjectView } from "./apimachinery/object.ts";
+import type { RequestInfo } from "./apimachinery/request-info.ts";
+import type { ResourceVerb, ServedResource } from "./apimachinery/resource.ts";
+import { badRequest, methodNotSupported, notFound, unsupportedMediaType } from "./apimachinery/status.ts";
+import type { User } from "./apimachinery/user.ts";
+import { YamlSyntaxError } from "./apimachinery/yaml.ts";
+import { deprecationWarning } from "./discovery/discovery.ts";
+import { assertNameInPath } from "./lifecycle/lifecycle.ts";
+import { bodyFormat, decodeObject, decodeValue, negotiateAnswer } from "./negotiation/negotiation.ts";
+import { patchMediaTypes, patchTypeOf } from "./patch/patch.ts";
+import { renderDocument, renderList, renderObject, successStatus } from "./render/render.ts";
+import {
+  deleteOptionsFormat,
+  parseCreateOptions,
+  parseDeleteOptions,
+  parseGetOptions,
+  parseListOptions,
+  parsePatchOptions,
+  parseTableOptions,
+  parseUpdateOptions,
+  type Query,
+  type Warnings,
+} from "./request/request.ts";
+import * as verbs from "./verbs/verbs.ts";
+
+/** One authorized request for a served resource. */
+export interface DispatchRequest {
+  readonly http: HttpRequest;
+  readonly info: RequestInfo;
+  readonly query: Query;
+  readonly resource: ServedResource;
+  readonly user: User;
+  readonly auditId: string;
+  readonly deadline: number;
+  readonly warnings: Warnings;
+}
+
+/** A write takes at most this long, as kube-apiserver's handlers. */
+const maxWriteMs = 34_000;
+
+/**
+ * Answers, or gives undefined if nothing is served at this path.
+ * @throws StatusError
+ */
+export async function dispatchVerb(given: DispatchRequest, tools: verbs.VerbTools): Promise<HttpAnswer | undefined> {
+  const { info, resource, warnings } = given;
+  const { definition } = resource;
+  const isNamespacedRequest = info.namespace !== "";
+  if (!definition.namespaced && isNamespacedRequest) return undefined;
+  const mayCrossNamespaces = info.verb === "list" || info.verb === "watch";
+  if (definition.namespaced && !isNamespacedRequest && !mayCrossNamespaces) return undefined;
+  const warning = deprecationWarning(resource);
+  if (warning !== undefined) warnings.add(warning);
+  assertServed(given);
+  switch (info.verb) {
+    case "get":
+      return await answerGet(given, tools);
+    case "list":
+      return await answerList(given, tools);
+    case "watch":
+      return await verbs.watch(verbRequest(given, { stream: true }), tools, parseListOptions(given.query));
+    case "create":
+      return await answerCreate(given, tools);
+    case "update":
+      return await answerUpdate(given, tools);
+    case "patch":
+      return await answerPatch(given, tools);
+    case "delete":
+      return await answerDelete(given, tools);
+    case "deletecollection":
+      return await answerDeleteCollection(given, tools);
+    default:
+      throw methodNotSupported(verbs.resourceWord(resource), info.verb);
+  }
+}
+
+/** @throws StatusError 404 for a subresource that isn't there, 405 for a verb that isn't offered, 400 for a missing name. */
+function assertServed({ info, resource }: DispatchRequest): void {
+  const { definition, version } = resource;
+  const word = verbs.resourceWord(resource);
+  const isSubresource = info.subresource !== "";
+  const exists =
+    (info.subresource === "status" && version.status) || (info.subresource === "scale" && version.scale !== undefined);
+  if (isSubresource && !exists) throw notFound(word, info.name);
+  const isKnown = (definition.verbs as readonly string[]).includes(info.verb);
+  if (!isKnown) throw methodNotSupported(word, info.verb);
+  if (isSubresource && !["get", "update", "patch"].includes(info.verb)) throw methodNotSupported(word, info.verb);
+  if ((["get", "update", "patch", "delete"] as ResourceVerb[]).includes(info.verb as ResourceVerb)) {
+    if (info.name === "") throw badRequest("name must be provided");
+    assertNameInPath(info.name);
+  }
+}
+
+function verbRequest(given: DispatchRequest, scope: { list?: boolean; stream?: boolean } = {}): verbs.VerbRequest {
+  const { http, info, query, resource, user, auditId, warnings } = given;
+  const isScale = info.subresource === "scale";
+  const form = negotiateAnswer(
+    { accept: http.header("accept"), userAgent: http.header("user-agent"), prettyQuery: query.get("pretty")?.[0] },
+    { table: !isScale, partial: !isScale, stream: scope.stream === true },
+  );
+  const isWrite = !["get", "list", "watch"].includes(info.verb);
+  return {
+    info,
+    resource,
+    user,
+    auditId,
+    userAgent: http.header("user-agent") ?? "",
+    form,
+    includeObject: form.as === "Table" ? parseTableOptions(query) : "Metadata",
+    signal: http.signal,
+    deadline: isWrite ? Math.min(given.deadline, performance.now() + maxWriteMs) : given.deadline,
+    warn: (text) => warnings.add(text),
+  };
+}
+
+async function answerGet(given: DispatchRequest, tools: verbs.VerbTools): Promise<HttpAnswer> {
+  const request = verbRequest(given);
+  const view = await verbs.get(request, tools, parseGetOptions(given.query));
+  const paths = given.resource.version.scale;
+  if (given.info.subresource === "scale" && paths !== undefined)
+    return documentAnswer(200, verbs.scaleOf(view.value, paths), request.form);
+  return await objectAnswer(200, view, request, tools);
+}
+
+async function answerList(given: DispatchRequest, tools: verbs.VerbTools): Promise<HttpAnswer> {
+  const request = verbRequest(given, { list: true });
+  const result = await verbs.list(request, tools, parseListOptions(given.query));
+  return await listAnswer(result, request, tools);
+}
+
+async function answerCreate(given: DispatchRequest, tools: verbs.VerbTools): Promise<HttpAnswer> {
+  const request = verbRequest(given);
+  const body = await objectBody(given);
+  const view = await verbs.create(request, tools, body.options(parseCreateOptions), await body.decode());
+  return await objectAnswer(201, view, request, tools);
+}
+
+async function answerUpdate(given: DispatchRequest, tools: verbs.VerbTools): Promise<HttpAnswer> {
+  const request = verbRequest(given);
+  if (given.info.subresource === "scale") {
+    const scale = await scaleBody(given);
+    const written = await verbs.updateScale(request, tools, parseUpdateOptions(given.query), () => scale);
+    return documentAnswer(200, written, request.form);
+  }
+  const body = await objectBody(given);
+  const updated = await verbs.update(request, tools, body.options(parseUpdateOptions), await body.decode());
+  return await objectAnswer(updated.created ? 201 : 200, updated.view, request, tools);
+}
+
+async function answerPatch(given: DispatchRequest, tools: verbs.VerbTools): Promise<HttpAnswer> {
+  const { http, query, info } = given;
+  const type = patchTypeOf(http.header("content-type"));
+  if (type !== "json" && type !== "merge") {
+    throw unsupportedMediaType(
+      `the body of the request was in an unknown format - accepted media types include: ${patchMediaTypes.join(", ")}`,
+    );
+  }
+  const request = verbRequest(given);
+  const bytes = await http.body();
+  const options = parsePatchOptions(query, false);
+  const body = { type, ...(await patchValue(bytes)), bytes: bytes.length };
+  if (info.subresource === "scale")
+    return documentAnswer(200, await verbs.patchScale(request, tools, options, body), request.form);
+  return await objectAnswer(200, await verbs.patch(request, tools, options, body), request, tools);
+}
+
+async function patchValue(bytes: Buffer) {
+  try {
+    return { value: await decodeValue(bytes, "json"), strictErrors: [] };
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error;
+    throw badRequest(`error decoding patch: ${error.message}`);
+  }
+}
+
+async function answerDelete(given: DispatchRequest, tools: verbs.VerbTools): Promise<HttpAnswer> {
+  const request = verbRequest(given);
+  const deleted = await verbs.remove(request, tools, await deleteOptions(given));
+  if (!deleted.removed) return await objectAnswer(deleted.status, deleted.view, request, tools);
+  const { group, plural } = given.resource.definition;
+  return documentAnswer(
+    200,
+    successStatus({ name: deleted.name, group, kind: plural, uid: deleted.uid }),
+    request.form,
+  );
+}
+
+async function answerDeleteCollection(given: DispatchRequest, tools: verbs.VerbTools): Promise<HttpAnswer> {
+  const request = verbRequest(given, { list: true });
+  const options = await deleteOptions(given);
+  const query = new Map([...given.query].filter(([name]) => name !== "watch"));
+  return await listAnswer(
+    await verbs.removeCollection(request, tools, parseListOptions(query), options),
+    request,
+    tools,
+  );
+}
+
+async function deleteOptions({ http, query }: DispatchRequest) {
+  const bytes = await http.body();
+  if (bytes.length === 0) return parseDeleteOptions(query, undefined);
+  const format = deleteOptionsFormat(http.header("content-type"));
+  try {
+    return parseDeleteOptions(query, await decodeValue(bytes, format));
+  } catch (error) {
+    if (error instanceof JsonSyntaxError)
+      throw badRequest(`couldn't get version/kind; json parse error: ${error.message}`);
+    if (error instanceof YamlSyntaxError) throw badRequest(error.message);
+    throw error;
+  }
+}
+
+/** Reads the bytes of an object's body; options come before they are decoded. */
+async function objectBody({ http, query, resource }: DispatchRequest) {
+  const format = bodyFormat(http.header("content-type"));
+  const bytes = await http.body();
+  const { definition, version } = resource;
+  return {
+    options: <O>(parse: (query: Query) => O): O => parse(query),
+    decode: () =>
+      decodeObject(bytes, format, { group: definition.group, version: version.name, kind: definition.kind }),
+  };
+}
+
+async function scaleBody({ http }: DispatchRequest): Promise<JsonObject> {
+  const format = bodyFormat(http.header("content-type"));
+  const value = await decodeValue(await http.body(), format).catch((error: unknown) => {
+    if (!(error instanceof JsonSyntaxError) && !(error instanceof YamlSyntaxError)) throw error;
+    throw badRequest(`the object provided is unrecognized (must be of type Scale): ${error.message}`);
+  });
+  if (!isJsonObject(value))
+    throw badRequest("the object provided is unrecognized (must be of type Scale): is no object");
+  const apiVersion = value["apiVersion"] ?? "autoscaling/v1";
+  const wanted = formatGroupVersion("autoscaling", "v1");
+  if (apiVersion !== wanted) {
+    throw badRequest(
+      `the API version in the data (${String(apiVersion)}) does not match the expected API version (${wanted})`,
+    );
+  }
+  return value;
+}
+
+async function objectAnswer(
+  status: number,
+  view: ObjectView,
+  request: verbs.VerbRequest,
+  tools: verbs.VerbTools,
+): Promise<HttpAnswer> {
+  const options = { includeObject: request.includeObject, now: tools.clock() };
+  const body = await renderObject(view, request.form, tools.columnsOf(request.resource), options);
+  return { status, headers: { "Content-Type": request.form.mediaType }, body };
+}
+
+async function listAnswer(
+  result: verbs.ListResult,
+  request: verbs.VerbRequest,
+  tools: verbs.VerbTools,
+): Promise<HttpAnswer> {
+  const { definition, version } = request.resource;
+  const list = {
+    apiVersion: formatGroupVersion(definition.group, version.name),
+    listKind: definition.listKind,
+    items: result.items,
+    resourceVersion: result.resourceVersion,
+    continueToken: result.continueToken,
+    remainingItemCount: result.remainingItemCount,
+  };
+  const options = { includeObject: request.includeObject, now: tools.clock() };
+  const body = await renderList(list, request.form, tools.columnsOf(request.resource), options);
+  return { status: 200, headers: { "Content-Type": request.form.mediaType }, body };
+}
+
+function documentAnswer(status: number, document: JsonObject, form: AnswerForm): HttpAnswer {
+  const body = renderDocument(document, { ...form, as: "" }, { keepOrder: true });
+  return { status, headers: { "Content-Type": form.mediaType }, body };
+}

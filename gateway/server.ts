@@ -1,0 +1,267 @@
+/**
+ * Joins the rooms: one function from a request to its answer, in the order of Kubernetes' filters.
+ *
+ *   audit id → request info → deadline → authentication → seat → authorization
+ *     → discovery, OpenAPI, health or a verb → answer, with warnings
+ *
+ * What a room throws becomes an answer here: a Status in the language that the client reads, a plain
+ * text where Kubernetes answers one, and for anything else the text of a panic, while the log gets
+ * the whole error.
+ * Source: apiserver pkg/server/config.go (DefaultBuildHandlerChain).
+ */
+import { type AnswerForm, plainJson } from "./apimachinery/answer-form.ts";
+import type { HttpAnswer, HttpHeaders, HttpRequest } from "./apimachinery/http.ts";
+import { isStreamBody } from "./apimachinery/http.ts";
+import type { JsonObject } from "./apimachinery/json.ts";
+import type { RequestInfo } from "./apimachinery/request-info.ts";
+import { type Status, StatusError } from "./apimachinery/status.ts";
+import { TextError } from "./apimachinery/text-error.ts";
+import type { User } from "./apimachinery/user.ts";
+import type { Authenticating } from "./authn/authn.ts";
+import { type Authorizer, assertAllowed, attributesOf } from "./authz/authz.ts";
+import { answerDiscovery } from "./discovery/discovery.ts";
+import { dispatchVerb } from "./dispatch.ts";
+import { type FlowControl, tooManyAnswer } from "./flowcontrol/flowcontrol.ts";
+import type { Health } from "./health/health.ts";
+import { negotiateAnswer } from "./negotiation/negotiation.ts";
+import type { OpenApi } from "./openapi/openapi.ts";
+import type { Registry } from "./registry/registry.ts";
+import { compressIfAsked, renderDocument, renderStatus } from "./render/render.ts";
+import {
+  auditIdOf,
+  createWarnings,
+  isLongRunning,
+  parseQuery,
+  parseRequestInfo,
+  type Query,
+  requestDeadlineMs,
+  type Warnings,
+} from "./request/request.ts";
+import type { VerbTools } from "./verbs/verbs.ts";
+
+/** The rooms of one server. */
+export interface ServerRooms {
+  readonly registry: Registry;
+  readonly authentication: Pick<Authenticating, "authenticate">;
+  readonly authorizer: Authorizer;
+  readonly flowControl: FlowControl;
+  readonly health: Health;
+  readonly openApi: OpenApi;
+  readonly version: JsonObject;
+  readonly tools: VerbTools;
+  readonly log: {
+    info(fields: object, message: string): void;
+    error(fields: object, message: string): void;
+  };
+}
+
+/** One request on its way. */
+interface Passage {
+  readonly request: HttpRequest;
+  readonly auditId: string;
+  readonly query: Query;
+  readonly info: RequestInfo;
+  readonly warnings: Warnings;
+  /** On the clock of `performance.now()`. */
+  readonly deadline: number;
+  user: User | undefined;
+}
+
+/** Makes the function that answers requests. It never rejects. */
+export function createHandler(rooms: ServerRooms): (request: HttpRequest) => Promise<HttpAnswer> {
+  return async (request) => {
+    const started = performance.now();
+    const auditId = auditIdOf(request.header("audit-id"), rooms.tools.uuid);
+    const warnings = createWarnings();
+    let passage: Passage | undefined;
+    let answer: HttpAnswer;
+    try {
+      const query = parseQuery(request.query);
+      const info = parseRequestInfo(request);
+      passage = { request, auditId, query, info, warnings, deadline: started, user: undefined };
+      passage = {
+        ...passage,
+        deadline: started + (isLongRunning(info) ? Number.MAX_SAFE_INTEGER : requestDeadlineMs(query)),
+      };
+      answer = await inTime(passage, passThrough(passage, rooms));
+    } catch (error) {
+      answer = errorAnswer(error, request, passage, rooms);
+    }
+    const finished = finish(answer, auditId, warnings);
+    rooms.log.info(
+      {
+        auditId,
+        method: request.method,
+        uri: request.uri,
+        status: finished.status,
+        user: passage?.user?.name,
+        ms: Math.round((performance.now() - started) * 10) / 10,
+      },
+      "request",
+    );
+    return finished;
+  };
+}
+
+async function passThrough(passage: Passage, rooms: ServerRooms): Promise<HttpAnswer> {
+  const { request, info, warnings } = passage;
+  const { user, warnings: told } = await rooms.authentication.authenticate(request);
+  passage.user = user;
+  for (const warning of told) warnings.add(warning);
+  const leave = rooms.flowControl.enter({ verb: info.verb, groups: user.groups, isLongRunning: isLongRunning(info) });
+  if (leave === undefined) return tooManyAnswer();
+  try {
+    await assertAllowed(rooms.authorizer, attributesOf(info, user), request.uri);
+    return await route(passage, user, rooms);
+  } finally {
+    leave();
+  }
+}
+
+async function route(passage: Passage, user: User, rooms: ServerRooms): Promise<HttpAnswer> {
+  const { request, info, query } = passage;
+  const table = rooms.registry.table();
+  const health = rooms.health.answer(info.path, query);
+  if (health !== undefined) return health;
+  if (info.path === "/version")
+    return whole(
+      200,
+      { "Content-Type": "application/json" },
+      renderDocument(rooms.version, { ...plainJson, pretty: true }, { keepOrder: true }),
+    );
+  const openApi = await rooms.openApi.answer(request, table);
+  if (openApi !== undefined) return openApi;
+  if (!info.isResourceRequest) {
+    const accept = request.header("accept");
+    const found = answerDiscovery({ path: info.path, accept, ifNoneMatch: request.header("if-none-match") }, table);
+    if (found === undefined) return notFoundAnswer();
+    if (found.document === undefined) return whole(found.status, found.headers, []);
+    const form = formOf(passage);
+    const headers = { "Content-Type": form.mediaType, ...found.headers };
+    return whole(found.status, headers, renderDocument(found.document, form, { keepOrder: true }));
+  }
+  const resource = table.find(info.apiGroup, info.apiVersion, info.resource);
+  if (resource === undefined) return notFoundAnswer();
+  const answer = await dispatchVerb(
+    {
+      http: request,
+      info,
+      query,
+      resource,
+      user,
+      auditId: passage.auditId,
+      deadline: passage.deadline,
+      warnings: passage.warnings,
+    },
+    rooms.tools,
+  );
+  return answer === undefined ? notFoundAnswer() : await compressed(answer, request);
+}
+
+/** Answers 504 for a request that isn't done in its time; what it goes on doing is no longer waited for. */
+async function inTime(passage: Passage, work: Promise<HttpAnswer>): Promise<HttpAnswer> {
+  const leftMs = passage.deadline - performance.now();
+  if (leftMs > 2 ** 31) return await work;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<HttpAnswer>((resolve) => {
+    timer = setTimeout(() => resolve(timeoutAnswer()), leftMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function formOf(passage: Passage): AnswerForm {
+  const { request, query } = passage;
+  return negotiateAnswer(
+    {
+      accept: request.header("accept"),
+      userAgent: request.header("user-agent"),
+      prettyQuery: query.get("pretty")?.[0],
+    },
+    { table: false, partial: false, stream: false },
+  );
+}
+
+function errorAnswer(
+  error: unknown,
+  request: HttpRequest,
+  passage: Passage | undefined,
+  rooms: ServerRooms,
+): HttpAnswer {
+  if (error instanceof StatusError) {
+    if (error.cause !== undefined)
+      rooms.log.error({ err: error.cause, auditId: passage?.auditId }, "answered with an error");
+    return statusAnswer(error.status, passage);
+  }
+  if (error instanceof TextError) {
+    if (error.cause !== undefined)
+      rooms.log.error({ err: error.cause, auditId: passage?.auditId }, "answered with an error");
+    return textAnswer(error.code, `${error.text}\n`);
+  }
+  rooms.log.error(
+    { err: error, method: request.method, uri: request.uri, auditId: passage?.auditId },
+    "a request panicked",
+  );
+  return textAnswer(500, "This request caused apiserver to panic. Look in the logs for details.\n");
+}
+
+function statusAnswer(status: Status, passage: Passage | undefined): HttpAnswer {
+  let form: AnswerForm;
+  try {
+    if (passage === undefined) throw new StatusError(status);
+    form = formOf(passage);
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    // A client that reads nothing of ours still gets the reason, indented, as JSON.
+    form = { ...plainJson, pretty: true };
+  }
+  const retryAfter = status.details?.retryAfterSeconds ?? 0;
+  const headers: HttpHeaders = {
+    "Content-Type": form.mediaType,
+    ...(status.code === 403 ? { "X-Content-Type-Options": "nosniff" } : {}),
+    ...(retryAfter > 0 ? { "Retry-After": String(retryAfter) } : {}),
+  };
+  return whole(status.code, headers, renderStatus(status, form));
+}
+
+function textAnswer(status: number, text: string): HttpAnswer {
+  const headers = { "Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff" };
+  return whole(status, headers, [Buffer.from(text)]);
+}
+
+function notFoundAnswer(): HttpAnswer {
+  return textAnswer(404, "404 page not found\n");
+}
+
+function timeoutAnswer(): HttpAnswer {
+  const text =
+    '{"metadata":{},"status":"Failure","message":"Timeout: request did not complete within the allotted timeout",' +
+    '"reason":"Timeout","details":{},"code":504}';
+  return whole(504, { "Content-Type": "text/plain; charset=utf-8" }, [Buffer.from(text)]);
+}
+
+async function compressed(answer: HttpAnswer, request: HttpRequest): Promise<HttpAnswer> {
+  const { body } = answer;
+  if (isStreamBody(body)) return answer;
+  const buffers = body instanceof Uint8Array ? [body] : body;
+  const packed = await compressIfAsked(buffers, request.header("accept-encoding"));
+  return { ...answer, headers: { ...answer.headers, ...packed.headers }, body: packed.buffers };
+}
+
+function finish(answer: HttpAnswer, auditId: string, warnings: Warnings): HttpAnswer {
+  const told = warnings.headers();
+  const headers: HttpHeaders = {
+    "Audit-Id": auditId,
+    "Cache-Control": "no-cache, private",
+    ...(told.length > 0 ? { Warning: told } : {}),
+    ...answer.headers,
+  };
+  return { ...answer, headers };
+}
+
+function whole(status: number, headers: HttpHeaders, body: readonly Uint8Array[]): HttpAnswer {
+  return { status, headers, body };
+}
