@@ -1,0 +1,251 @@
+/**
+ * What is served, as clients discover it: the legacy documents and the aggregated one.
+ *
+ * Made from the table of resources and nothing else: no store is asked. Versions are in Kubernetes'
+ * order (v2, v1, v1beta1, v1alpha1), as kube-apiserver orders those of a CustomResourceDefinition;
+ * groups as they were registered, and by name in the aggregated document.
+ * Source: apiserver pkg/endpoints/discovery; apiextensions-apiserver
+ * pkg/apiserver/customresource_discovery_controller.go.
+ */
+import { createHash } from "node:crypto";
+import { formatGroupVersion } from "../apimachinery/gvk.ts";
+import type { HttpHeaders } from "../apimachinery/http.ts";
+import { encodeJson, type JsonObject } from "../apimachinery/json.ts";
+import type {
+  ResourceDefinition,
+  ResourceTable,
+  ResourceVerb,
+  ResourceVersionDefinition,
+  ServedResource,
+} from "../apimachinery/resource.ts";
+import { compareVersions } from "./version-order.ts";
+
+/** A request that may be for a discovery document. */
+export interface DiscoveryRequest {
+  readonly path: string;
+  readonly accept: string | undefined;
+  readonly ifNoneMatch: string | undefined;
+}
+
+/** A document, or what stands for it. `document` undefined: the body is empty. */
+export interface DiscoveryAnswer {
+  readonly status: number;
+  /** With a Content-Type only where the document brings its own. */
+  readonly headers: HttpHeaders;
+  readonly document: JsonObject | undefined;
+}
+
+/** As kube-apiserver lists the verbs of a custom resource. */
+const verbOrder: readonly ResourceVerb[] = [
+  "delete",
+  "deletecollection",
+  "get",
+  "list",
+  "patch",
+  "create",
+  "update",
+  "watch",
+];
+const subresourceVerbs: readonly ResourceVerb[] = ["get", "patch", "update"];
+const aggregatedType = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+const otherPaths = ["/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"];
+
+/** Answers a discovery request; undefined if the path is none, or of a group or version that isn't served. */
+export function answerDiscovery(request: DiscoveryRequest, table: ResourceTable): DiscoveryAnswer | undefined {
+  const parts = request.path.split("/").filter((part) => part !== "");
+  if (request.path === "/" || request.path === "/index.html") return whole({ paths: rootPaths(table) });
+  if (parts[0] !== "apis" || parts.length > 3) return undefined;
+  const [, group, version] = parts;
+  if (group === undefined) {
+    return wantsAggregated(request.accept) ? aggregated(request, table) : whole(groupList(table));
+  }
+  const groups = groupsOf(table);
+  const found = groups.find((one) => one.name === group);
+  if (found === undefined) return undefined;
+  if (version === undefined) return whole({ kind: "APIGroup", apiVersion: "v1", ...groupDocument(found) });
+  if (!found.versions.includes(version)) return undefined;
+  return whole(resourceList(found, version));
+}
+
+/** Gives the warning that a deprecated version's every request carries. */
+export function deprecationWarning({ definition, version }: ServedResource): string | undefined {
+  if (!version.deprecated) return undefined;
+  if (version.deprecationWarning !== "") return version.deprecationWarning;
+  const { group, kind } = definition;
+  const newer = definition.versions
+    .filter((one) => one.served && !one.deprecated && compareVersions(one.name, version.name) < 0)
+    .sort((a, b) => compareVersions(a.name, b.name))[0];
+  const use = newer === undefined ? "" : `; use ${formatGroupVersion(group, newer.name)} ${kind}`;
+  return `${formatGroupVersion(group, version.name)} ${kind} is deprecated${use}`;
+}
+
+interface Group {
+  readonly name: string;
+  /** Preferred first. */
+  readonly versions: readonly string[];
+  readonly resources: readonly ResourceDefinition[];
+}
+
+const groupsByTable = new WeakMap<ResourceTable, readonly Group[]>();
+
+/** The groups of a table, in order of registration. */
+function groupsOf(table: ResourceTable): readonly Group[] {
+  let groups = groupsByTable.get(table);
+  if (groups === undefined) {
+    const byName = new Map<string, ResourceDefinition[]>();
+    for (const resource of table.resources) {
+      if (!resource.versions.some((version) => version.served)) continue;
+      byName.set(resource.group, [...(byName.get(resource.group) ?? []), resource]);
+    }
+    groups = [...byName].map(([name, resources]) => {
+      const versions = new Set(resources.flatMap((one) => one.versions.filter((v) => v.served).map((v) => v.name)));
+      return { name, resources, versions: [...versions].sort(compareVersions) };
+    });
+    groupsByTable.set(table, groups);
+  }
+  return groups;
+}
+
+function whole(document: JsonObject): DiscoveryAnswer {
+  return { status: 200, headers: {}, document };
+}
+
+function rootPaths(table: ResourceTable): string[] {
+  const groups = groupsOf(table).flatMap(({ name, versions }) => [
+    `/apis/${name}`,
+    ...versions.map((version) => `/apis/${name}/${version}`),
+  ]);
+  return ["/apis", "/apis/", ...groups, ...otherPaths].sort();
+}
+
+function groupList(table: ResourceTable): JsonObject {
+  return { kind: "APIGroupList", groups: groupsOf(table).map(groupDocument) };
+}
+
+function groupDocument({ name, versions }: Group): JsonObject {
+  const entries = versions.map((version) => ({ groupVersion: formatGroupVersion(name, version), version }));
+  return { name, versions: entries, preferredVersion: entries[0] ?? null };
+}
+
+function resourceList(group: Group, version: string): JsonObject {
+  const resources = group.resources.flatMap((resource) => {
+    const found = resource.versions.find((one) => one.name === version && one.served);
+    return found === undefined ? [] : legacyEntries(resource, found);
+  });
+  return {
+    kind: "APIResourceList",
+    apiVersion: "v1",
+    groupVersion: formatGroupVersion(group.name, version),
+    resources,
+  };
+}
+
+function legacyEntries(resource: ResourceDefinition, version: ResourceVersionDefinition): JsonObject[] {
+  const { plural, singular, namespaced, kind, group, shortNames, categories } = resource;
+  const main: JsonObject = {
+    name: plural,
+    singularName: singular,
+    namespaced,
+    kind,
+    verbs: verbsOf(resource),
+    ...(shortNames.length > 0 ? { shortNames: [...shortNames] } : {}),
+    ...(categories.length > 0 ? { categories: [...categories] } : {}),
+    storageVersionHash: storageVersionHash(group, resource.storageVersion, kind),
+  };
+  const verbs = offered(resource, subresourceVerbs);
+  const status = { name: `${plural}/status`, singularName: "", namespaced, kind, verbs };
+  const scale = {
+    name: `${plural}/scale`,
+    singularName: "",
+    namespaced,
+    group: "autoscaling",
+    version: "v1",
+    kind: "Scale",
+    verbs,
+  };
+  return [main, ...(version.status ? [status] : []), ...(version.scale === undefined ? [] : [scale])];
+}
+
+function verbsOf(resource: ResourceDefinition): string[] {
+  return offered(resource, verbOrder);
+}
+
+function offered(resource: ResourceDefinition, verbs: readonly ResourceVerb[]): string[] {
+  return verbs.filter((verb) => resource.verbs.includes(verb));
+}
+
+function storageVersionHash(group: string, version: string, kind: string): string {
+  return createHash("sha256").update(`${group}/${version}/${kind}`).digest().subarray(0, 8).toString("base64");
+}
+
+/** Whether a clause asks for the aggregated document; it goes before a plain one wherever it stands. */
+function wantsAggregated(accept: string | undefined): boolean {
+  return (accept ?? "").split(",").some((clause) => {
+    const [type, ...params] = clause.split(";").map((part) => part.trim());
+    if (type !== "application/json") return false;
+    const has = (param: string) => params.includes(param);
+    return has("g=apidiscovery.k8s.io") && has("v=v2") && has("as=APIGroupDiscoveryList");
+  });
+}
+
+interface Aggregated {
+  readonly document: JsonObject;
+  readonly etag: string;
+}
+
+const aggregatedByTable = new WeakMap<ResourceTable, Aggregated>();
+
+function aggregated(request: DiscoveryRequest, table: ResourceTable): DiscoveryAnswer {
+  let made = aggregatedByTable.get(table);
+  if (made === undefined) {
+    const document = aggregatedDocument(table);
+    const etag = createHash("sha512").update(encodeJson(document)).digest("hex").toUpperCase();
+    made = { document, etag: `"${etag}"` };
+    aggregatedByTable.set(table, made);
+  }
+  const headers = { ETag: made.etag, Vary: "Accept", "Cache-Control": "public" };
+  if (request.ifNoneMatch === made.etag) return { status: 304, headers, document: undefined };
+  return { status: 200, headers: { ...headers, "Content-Type": aggregatedType }, document: made.document };
+}
+
+function aggregatedDocument(table: ResourceTable): JsonObject {
+  const groups = [...groupsOf(table)].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return {
+    kind: "APIGroupDiscoveryList",
+    apiVersion: "apidiscovery.k8s.io/v2",
+    metadata: {},
+    items: groups.map((group) => ({
+      metadata: { name: group.name },
+      versions: group.versions.map((version) => ({
+        version,
+        resources: group.resources.flatMap((resource) => {
+          const found = resource.versions.find((one) => one.name === version && one.served);
+          return found === undefined ? [] : [aggregatedEntry(resource, found)];
+        }),
+        freshness: "Current",
+      })),
+    })),
+  };
+}
+
+function aggregatedEntry(resource: ResourceDefinition, version: ResourceVersionDefinition): JsonObject {
+  const { group, kind, plural, singular, namespaced, shortNames, categories } = resource;
+  const responseKind = { group, version: version.name, kind };
+  const verbs = offered(resource, subresourceVerbs);
+  const subresources: JsonObject[] = [
+    ...(version.status ? [{ subresource: "status", responseKind, verbs }] : []),
+    ...(version.scale === undefined
+      ? []
+      : [{ subresource: "scale", responseKind: { group: "autoscaling", version: "v1", kind: "Scale" }, verbs }]),
+  ];
+  return {
+    resource: plural,
+    responseKind,
+    scope: namespaced ? "Namespaced" : "Cluster",
+    singularResource: singular,
+    verbs: verbsOf(resource),
+    ...(shortNames.length > 0 ? { shortNames: [...shortNames] } : {}),
+    ...(categories.length > 0 ? { categories: [...categories] } : {}),
+    ...(subresources.length > 0 ? { subresources } : {}),
+  };
+}

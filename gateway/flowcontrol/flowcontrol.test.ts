@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createFlowControl, tooManyAnswer } from "./flowcontrol.ts";
+
+const read = { verb: "list", groups: [], isLongRunning: false };
+const write = { verb: "create", groups: [], isLongRunning: false };
+
+test("enter() counts reads and writes apart and frees their seats", () => {
+  const flow = createFlowControl({ maxReadOnly: 1, maxMutating: 1 });
+  const leave = flow.enter(read);
+  assert.ok(leave);
+  assert.equal(flow.enter({ ...read, verb: "get" }), undefined);
+  assert.ok(flow.enter(write));
+  assert.equal(flow.enter({ ...write, verb: "delete" }), undefined);
+  leave();
+  assert.ok(flow.enter(read));
+});
+
+test("enter() asks no seat of system:masters nor of long-running requests", () => {
+  const flow = createFlowControl({ maxReadOnly: 0, maxMutating: 0 });
+  assert.ok(flow.enter({ ...write, groups: ["system:masters"] }));
+  assert.ok(flow.enter({ ...read, verb: "watch", isLongRunning: true }));
+  assert.equal(flow.enter(read), undefined);
+});
+
+test("tooManyAnswer() is kube-apiserver's", () => {
+  const answer = tooManyAnswer();
+  assert.equal(answer.status, 429);
+  assert.equal(answer.headers["Retry-After"], "1");
+  assert.equal(String(answer.body), "Too many requests, please try again later.\n");
+});

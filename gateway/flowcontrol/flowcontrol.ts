@@ -1,0 +1,64 @@
+/**
+ * A seat for each request in flight, so many for reads and so many for writes; no queue.
+ *
+ * Members of system:masters and long-running requests take no seat: the first must get through when
+ * all others don't, the second would keep theirs for hours.
+ * Source: apiserver pkg/server/filters/maxinflight.go.
+ */
+import type { HttpAnswer } from "../apimachinery/http.ts";
+import { systemMasters } from "../apimachinery/user.ts";
+
+/** Limits of requests in flight. */
+export interface FlowLimits {
+  readonly maxReadOnly: number;
+  readonly maxMutating: number;
+}
+
+/** One request that wants a seat. */
+export interface SeatRequest {
+  readonly verb: string;
+  readonly groups: readonly string[];
+  readonly isLongRunning: boolean;
+}
+
+/** Hands out seats. */
+export interface FlowControl {
+  /** Gives the function that frees the seat, or undefined if all are taken. */
+  enter(request: SeatRequest): (() => void) | undefined;
+}
+
+const readOnlyVerbs = new Set(["get", "list", "watch"]);
+/** Seconds after which a client that found no seat should come back: kube-apiserver's guess. */
+const retryAfterSeconds = 1;
+
+/** Makes the seats. */
+export function createFlowControl(limits: FlowLimits): FlowControl {
+  const seats = {
+    readOnly: { taken: 0, limit: limits.maxReadOnly },
+    mutating: { taken: 0, limit: limits.maxMutating },
+  };
+  return {
+    enter({ verb, groups, isLongRunning }) {
+      if (isLongRunning || groups.includes(systemMasters)) return () => {};
+      const kind = readOnlyVerbs.has(verb) ? seats.readOnly : seats.mutating;
+      if (kind.taken >= kind.limit) return undefined;
+      kind.taken++;
+      return () => {
+        kind.taken--;
+      };
+    },
+  };
+}
+
+/** Gives the answer to a request that found no seat. */
+export function tooManyAnswer(): HttpAnswer {
+  return {
+    status: 429,
+    headers: {
+      "Content-Type": "text/plain; charset=utf-8",
+      "X-Content-Type-Options": "nosniff",
+      "Retry-After": String(retryAfterSeconds),
+    },
+    body: Buffer.from("Too many requests, please try again later.\n"),
+  };
+}

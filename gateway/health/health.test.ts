@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createHealth, versionDocument } from "./health.ts";
+
+const state = { why: undefined as string | undefined };
+const health = createHealth({
+  checks: [
+    { name: "ping", endpoints: ["healthz", "livez", "readyz"], check: () => undefined },
+    { name: "shutdown", endpoints: ["readyz"], check: () => state.why },
+  ],
+});
+const ask = (path: string, query: Record<string, string[]> = {}) => {
+  const answer = health.answer(path, new Map(Object.entries(query)));
+  return answer === undefined ? undefined : [answer.status, String(answer.body)];
+};
+
+test("answer() says ok, and which checks passed when asked", () => {
+  state.why = undefined;
+  assert.deepEqual(ask("/healthz"), [200, "ok"]);
+  assert.deepEqual(ask("/readyz", { verbose: [""] }), [200, "[+]ping ok\n[+]shutdown ok\nreadyz check passed\n"]);
+  assert.deepEqual(ask("/livez/ping"), [200, "ok"]);
+  assert.equal(ask("/livez/shutdown"), undefined);
+  assert.equal(ask("/other"), undefined);
+});
+
+test("answer() fails with the checks but without the reason", () => {
+  state.why = "process is shutting down";
+  assert.deepEqual(ask("/readyz"), [500, "[+]ping ok\n[-]shutdown failed: reason withheld\nreadyz check failed\n"]);
+  assert.deepEqual(ask("/readyz/shutdown"), [500, "internal server error: process is shutting down\n"]);
+  assert.deepEqual(ask("/livez"), [200, "ok"]);
+});
+
+test("answer() leaves out what is excluded and says what it can't", () => {
+  assert.deepEqual(ask("/readyz", { exclude: ["shutdown"] }), [200, "ok"]);
+  assert.deepEqual(ask("/readyz", { exclude: ["shutdown", "x"], verbose: [""] }), [
+    200,
+    '[+]ping ok\n[+]shutdown excluded: ok\nwarn: some health checks cannot be excluded: no matches for "x"\nreadyz check passed\n',
+  ]);
+});
+
+test("versionDocument() names the Kubernetes that is followed", () => {
+  assert.equal(versionDocument("0.1.0")["gitVersion"], "v1.36.0+annex-0.1.0");
+});

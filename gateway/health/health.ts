@@ -1,0 +1,97 @@
+/**
+ * `/healthz`, `/livez` and `/readyz`, each check by its own path as well, and `/version`.
+ *
+ * None of them asks a store: a store that is away is its own resources' affair.
+ * Source: apiserver pkg/server/healthz/healthz.go, pkg/server/routes/version.go.
+ */
+import type { HttpAnswer } from "../apimachinery/http.ts";
+import type { JsonObject } from "../apimachinery/json.ts";
+
+/** The three endpoints. */
+export type HealthEndpoint = "healthz" | "livez" | "readyz";
+
+/** One thing that must hold. */
+export interface HealthCheck {
+  readonly name: string;
+  readonly endpoints: readonly HealthEndpoint[];
+  /** Gives why it doesn't hold; undefined: it does. */
+  readonly check: () => string | undefined;
+}
+
+/** Answers health requests. */
+export interface Health {
+  /** Undefined: not a path of health's. */
+  answer(path: string, query: ReadonlyMap<string, readonly string[]>): HttpAnswer | undefined;
+}
+
+const endpoints: readonly HealthEndpoint[] = ["healthz", "livez", "readyz"];
+
+/** Makes the endpoints over the given checks, which are asked in order. */
+export function createHealth({ checks }: { readonly checks: readonly HealthCheck[] }): Health {
+  return {
+    answer(path, query) {
+      const [, first = "", check, ...rest] = path.split("/");
+      const endpoint = endpoints.find((name) => name === first);
+      if (endpoint === undefined || rest.length > 0) return undefined;
+      const mine = checks.filter((one) => one.endpoints.includes(endpoint));
+      if (check === undefined || check === "") return answerAll(endpoint, mine, query);
+      const found = mine.find((one) => one.name === check);
+      if (found === undefined) return undefined;
+      const why = found.check();
+      return why === undefined ? text(200, "ok") : text(500, `internal server error: ${why}\n`);
+    },
+  };
+}
+
+function answerAll(
+  endpoint: HealthEndpoint,
+  checks: readonly HealthCheck[],
+  query: ReadonlyMap<string, readonly string[]>,
+): HttpAnswer {
+  const excluded = new Set(query.get("exclude") ?? []);
+  const lines: string[] = [];
+  let isFailed = false;
+  for (const { name, check } of checks) {
+    if (excluded.delete(name)) {
+      lines.push(`[+]${name} excluded: ok\n`);
+      continue;
+    }
+    const why = check();
+    // The reason stays in the log: health paths are open to all.
+    lines.push(why === undefined ? `[+]${name} ok\n` : `[-]${name} failed: reason withheld\n`);
+    isFailed ||= why !== undefined;
+  }
+  if (excluded.size > 0) {
+    const names = [...excluded].map((name) => JSON.stringify(name)).join(",");
+    lines.push(`warn: some health checks cannot be excluded: no matches for ${names}\n`);
+  }
+  if (isFailed) return text(500, `${lines.join("")}${endpoint} check failed\n`);
+  if (!query.has("verbose")) return text(200, "ok");
+  return text(200, `${lines.join("")}${endpoint} check passed\n`);
+}
+
+function text(status: number, body: string): HttpAnswer {
+  return {
+    status,
+    headers: { "Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff" },
+    body: Buffer.from(body),
+  };
+}
+
+/** The Kubernetes whose behaviour is followed. */
+const kubernetes = { major: "1", minor: "36", patch: "0" };
+
+/** Gives `/version`: the Kubernetes that clients may take us for, and ourselves behind the plus sign. */
+export function versionDocument(version: string): JsonObject {
+  return {
+    major: kubernetes.major,
+    minor: kubernetes.minor,
+    gitVersion: `v${kubernetes.major}.${kubernetes.minor}.${kubernetes.patch}+annex-${version}`,
+    gitCommit: "",
+    gitTreeState: "",
+    buildDate: "1970-01-01T00:00:00Z",
+    goVersion: "",
+    compiler: "v8",
+    platform: `${process.platform}/${process.arch === "x64" ? "amd64" : process.arch}`,
+  };
+}

@@ -1,0 +1,107 @@
+/** OpenAPI v3: one document for each group and version. Source: kube-openapi pkg/builder3. */
+import type { JsonObject } from "../apimachinery/json.ts";
+import type { ServedResource } from "../apimachinery/resource.ts";
+import { metaNames, metaTypes } from "./meta-types.ts";
+import {
+  definitionName,
+  gvkOf,
+  type Operation,
+  type Parameter,
+  type PathEntry,
+  pathsOf,
+  type Shape,
+} from "./operations.ts";
+import { kindSchema, listSchema } from "./schemas.ts";
+
+const answerTypes = ["application/json", "application/yaml"] as const;
+
+/** Builds the document of one group and version. Gives the event loop a turn after each resource. */
+export async function buildV3(served: readonly ServedResource[]): Promise<JsonObject> {
+  const first = served[0]?.definition;
+  const version = served[0]?.version.name ?? "";
+  const schemas: JsonObject = metaTypes(ref, first?.group ?? "", version);
+  const paths: JsonObject = {};
+  for (const resource of served) {
+    const { definition } = resource;
+    const name = definitionName(definition.group, version, definition.kind);
+    const listName = definitionName(definition.group, version, definition.listKind);
+    schemas[name] = kindSchema(resource, ref);
+    schemas[listName] = listSchema(resource, ref(name, ""), ref);
+    for (const entry of pathsOf(resource)) paths[entry.path] = pathItem(entry, resource, name, listName);
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  return {
+    openapi: "3.0.0",
+    info: { title: "Annex", version: "v0.1.0" },
+    paths,
+    components: { schemas },
+  };
+}
+
+function ref(name: string, description: string): JsonObject {
+  const reference = { $ref: `#/components/schemas/${name}` };
+  return description === "" ? reference : { allOf: [reference], default: {}, description };
+}
+
+function pathItem(entry: PathEntry, resource: ServedResource, name: string, listName: string): JsonObject {
+  const item: JsonObject = {};
+  for (const operation of entry.operations) item[operation.method] = operationItem(operation, resource, name, listName);
+  item["parameters"] = [
+    ...(entry.hasName ? [pathParameter("name", `Name of the ${resource.definition.kind}.`)] : []),
+    ...(entry.hasNamespace ? [pathParameter("namespace", "The namespace.")] : []),
+  ];
+  return item;
+}
+
+function operationItem(operation: Operation, resource: ServedResource, name: string, listName: string): JsonObject {
+  const schemaFor = (shape: Shape): JsonObject => ({
+    $ref: `#/components/schemas/${schemaName(shape, name, listName)}`,
+  });
+  const content = (shape: Shape, types: readonly string[]) =>
+    Object.fromEntries(types.map((type) => [type, { schema: schemaFor(shape) }]));
+  const responses: JsonObject = { 401: { description: "Unauthorized" } };
+  for (const [status, shape] of Object.entries(operation.answers)) {
+    responses[status] = {
+      description: status === "201" ? "Created" : status === "202" ? "Accepted" : "OK",
+      content: content(shape, answerTypes),
+    };
+  }
+  return {
+    description: operation.description,
+    operationId: operation.id,
+    tags: [operation.id.replace(/^(list|create|read|replace|patch|delete)/, "").slice(0, 40)],
+    parameters: operation.parameters.map(queryParameter),
+    ...(operation.body === undefined
+      ? {}
+      : { requestBody: { content: content(operation.body, operation.mediaTypes ?? answerTypes) } }),
+    responses,
+    "x-kubernetes-action": operation.action,
+    "x-kubernetes-group-version-kind": gvkOf(resource),
+  };
+}
+
+/** Gives the name of the schema of what an operation sends or gets. */
+function schemaName(shape: Shape, name: string, listName: string): string {
+  switch (shape) {
+    case "object":
+      return name;
+    case "list":
+      return listName;
+    case "patch":
+      return metaNames.patch;
+    case "deleteOptions":
+      return metaNames.deleteOptions;
+    case "status":
+      return metaNames.status;
+    case "scale":
+      return metaNames.scale;
+  }
+}
+
+function pathParameter(name: string, description: string): JsonObject {
+  return { name, in: "path", description, required: true, schema: { type: "string", uniqueItems: true } };
+}
+
+function queryParameter({ name, type, description }: Parameter): JsonObject {
+  return { name, in: "query", description, schema: { type, uniqueItems: true } };
+}
