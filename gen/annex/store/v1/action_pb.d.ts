@@ -29,6 +29,8 @@ export declare type InvokeRequest = Message<"annex.store.v1.InvokeRequest"> & {
   resource?: ResourceRef | undefined;
 
   /**
+   * The name is empty for a create of an imperative kind.
+   *
    * @generated from field: annex.store.v1.ObjectKey key = 3;
    */
   key?: ObjectKey | undefined;
@@ -62,19 +64,21 @@ export declare type InvokeRequest = Message<"annex.store.v1.InvokeRequest"> & {
   contentType: string;
 
   /**
+   * As the client sent it. Empty: it sent none.
+   *
    * @generated from field: bytes body = 8;
    */
   body: Uint8Array;
 
   /**
-   * True: say what would happen.
+   * True: say what would happen, and do nothing.
    *
    * @generated from field: bool dry_run = 9;
    */
   dryRun: boolean;
 
   /**
-   * The parent object, when the gateway has it.
+   * The parent object, when the gateway has it. Unset: read it if need be.
    *
    * @generated from field: annex.store.v1.StoredObject parent = 10;
    */
@@ -99,16 +103,22 @@ export declare type InvokeResponse = Message<"annex.store.v1.InvokeResponse"> & 
   httpStatus: number;
 
   /**
+   * The body's media type. Empty: application/json.
+   *
    * @generated from field: string content_type = 2;
    */
   contentType: string;
 
   /**
+   * May be empty.
+   *
    * @generated from field: bytes body = 3;
    */
   body: Uint8Array;
 
   /**
+   * Warnings for the client. Empty: none.
+   *
    * @generated from field: repeated string warnings = 4;
    */
   warnings: string[];
@@ -208,7 +218,7 @@ export declare type StreamOpen = Message<"annex.store.v1.StreamOpen"> & {
   request?: InvokeRequest | undefined;
 
   /**
-   * Subprotocols that the client offers, best first.
+   * Subprotocols that the client offers, best first. Empty: none.
    *
    * @generated from field: repeated string subprotocols = 2;
    */
@@ -255,6 +265,8 @@ export declare type StreamData = Message<"annex.store.v1.StreamData"> & {
   channel: number;
 
   /**
+   * May be empty, with `end`.
+   *
    * @generated from field: bytes data = 2;
    */
   data: Uint8Array;
@@ -280,11 +292,15 @@ export declare const StreamDataSchema: GenMessage<StreamData>;
  */
 export declare type TerminalSize = Message<"annex.store.v1.TerminalSize"> & {
   /**
+   * Columns.
+   *
    * @generated from field: uint32 width = 1;
    */
   width: number;
 
   /**
+   * Rows.
+   *
    * @generated from field: uint32 height = 2;
    */
   height: number;
@@ -315,6 +331,14 @@ export declare type StreamClose = Message<"annex.store.v1.StreamClose"> & {
    * @generated from field: optional int32 exit_code = 2;
    */
   exitCode?: number | undefined;
+
+  /**
+   * With an error: the number of the RPC code by which the table in error.proto reads it.
+   * 0: as INTERNAL.
+   *
+   * @generated from field: uint32 error_code = 3;
+   */
+  errorCode: number;
 };
 
 /**
@@ -330,11 +354,18 @@ export declare const StreamCloseSchema: GenMessage<StreamClose>;
  */
 export declare const ActionService: GenService<{
   /**
-   * Answers one request to an imperative kind or a unary subresource.
+   * Answers one request to an imperative kind or a unary subresource. Never called twice for one
+   * request.
    *
-   * NOT_FOUND          no such object.
-   * INVALID_ARGUMENT   the request is not valid; the causes say why.
-   * PERMISSION_DENIED  the store's own policy says no.
+   * NOT_FOUND           no such object; tell the client.
+   * ALREADY_EXISTS      the name is taken; choose another, or tell the client.
+   * ABORTED             the object changed meanwhile; tell the client.
+   * INVALID_ARGUMENT    the request is not valid, and the causes say why; tell the client.
+   * PERMISSION_DENIED   the store's own policy says no; tell the client.
+   * UNIMPLEMENTED       the method isn't offered; tell the client.
+   * RESOURCE_EXHAUSTED  too much at once; tell the client, with retry_after_seconds.
+   * UNAVAILABLE         starting or stopping; tell the client, with retry_after_seconds.
+   * DEADLINE_EXCEEDED   not done in time; it may have had its effect; tell the client.
    *
    * @generated from rpc annex.store.v1.ActionService.Invoke
    */
@@ -347,9 +378,13 @@ export declare const ActionService: GenService<{
    * Carries one connection of a streaming subresource. The first frame of the request is `open`,
    * the first of the answer `accept`; each side ends with `close`. HTTP/2 only.
    *
-   * NOT_FOUND          no such object.
-   * INVALID_ARGUMENT   none of the subprotocols can be spoken.
-   * PERMISSION_DENIED  the store's own policy says no.
+   * Before `accept`, for the HTTP answer; after it, the connection is closed:
+   * NOT_FOUND           no such object; tell the client.
+   * INVALID_ARGUMENT    none of the subprotocols can be spoken; tell the client.
+   * PERMISSION_DENIED   the store's own policy says no; tell the client.
+   * UNIMPLEMENTED       the subresource isn't offered; tell the client.
+   * RESOURCE_EXHAUSTED  too many streams; tell the client, with retry_after_seconds.
+   * UNAVAILABLE         the store stops; the client may connect again.
    *
    * @generated from rpc annex.store.v1.ActionService.Stream
    */

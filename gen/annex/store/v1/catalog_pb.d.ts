@@ -45,25 +45,29 @@ export declare const DescribeRequestSchema: GenMessage<DescribeRequest>;
  */
 export declare type GatewayInfo = Message<"annex.store.v1.GatewayInfo"> & {
   /**
+   * Of the process, as it logs itself. Empty: unsaid.
+   *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
+   * Of its program. Empty: unsaid.
+   *
    * @generated from field: string version = 2;
    */
   version: string;
 
   /**
-   * Minors of annex.store.v1 that it speaks.
+   * Minors of annex.store.v1 that it speaks. Empty: only 0.
    *
    * @generated from field: repeated uint32 minors = 3;
    */
   minors: number[];
 
   /**
-   * Revisions at or below it have been shown to clients. A store that keeps nothing across its own
-   * restart must begin above it; 0: none were shown.
+   * Revisions of this store at or below it have been shown to clients. A store whose head is lower
+   * has lost what they stood for: it begins a new epoch above it, or is quarantined. 0: none were shown.
    *
    * @generated from field: uint64 not_below = 4;
    */
@@ -81,7 +85,7 @@ export declare const GatewayInfoSchema: GenMessage<GatewayInfo>;
  */
 export declare type DescribeResponse = Message<"annex.store.v1.DescribeResponse"> & {
   /**
-   * Of everything below, in lower-case hex. Equal digests mean equal descriptions.
+   * Of everything below but the epoch, in lower-case hex. Equal digests mean equal descriptions.
    *
    * @generated from field: string digest = 1;
    */
@@ -95,7 +99,7 @@ export declare type DescribeResponse = Message<"annex.store.v1.DescribeResponse"
   notModified: boolean;
 
   /**
-   * Name and version of the implementation.
+   * Name and version of the implementation, for logs. Empty: unsaid.
    *
    * @generated from field: string implementation = 3;
    */
@@ -142,6 +146,8 @@ export declare type DescribeResponse = Message<"annex.store.v1.DescribeResponse"
   preferredConcurrency: number;
 
   /**
+   * What is served. A resource that can't be served as described is refused by itself; see Status.
+   *
    * @generated from field: repeated annex.store.v1.Resource resources = 10;
    */
   resources: Resource[];
@@ -158,6 +164,8 @@ export declare const DescribeResponseSchema: GenMessage<DescribeResponse>;
  */
 export declare type WatchDescriptionRequest = Message<"annex.store.v1.WatchDescriptionRequest"> & {
   /**
+   * Who calls, for the store's log and for not_below.
+   *
    * @generated from field: annex.store.v1.GatewayInfo gateway = 1;
    */
   gateway?: GatewayInfo | undefined;
@@ -174,6 +182,8 @@ export declare const WatchDescriptionRequestSchema: GenMessage<WatchDescriptionR
  */
 export declare type WatchDescriptionResponse = Message<"annex.store.v1.WatchDescriptionResponse"> & {
   /**
+   * All of it, never not_modified.
+   *
    * @generated from field: annex.store.v1.DescribeResponse description = 1;
    */
   description?: DescribeResponse | undefined;
@@ -210,12 +220,14 @@ export declare const StatusRequestSchema: GenMessage<StatusRequest>;
  */
 export declare type AppliedDescription = Message<"annex.store.v1.AppliedDescription"> & {
   /**
+   * As it came with the description.
+   *
    * @generated from field: string digest = 1;
    */
   digest: string;
 
   /**
-   * Resources that it refused, each with the reason.
+   * Resources that it refused, each with the reason. Empty: none.
    *
    * @generated from field: repeated annex.store.v1.RefusedResource refused = 2;
    */
@@ -235,11 +247,15 @@ export declare const AppliedDescriptionSchema: GenMessage<AppliedDescription>;
  */
 export declare type RefusedResource = Message<"annex.store.v1.RefusedResource"> & {
   /**
+   * As described.
+   *
    * @generated from field: string group = 1;
    */
   group: string;
 
   /**
+   * As described.
+   *
    * @generated from field: string plural = 2;
    */
   plural: string;
@@ -263,6 +279,8 @@ export declare const RefusedResourceSchema: GenMessage<RefusedResource>;
  */
 export declare type StatusResponse = Message<"annex.store.v1.StatusResponse"> & {
   /**
+   * Unset: as STORE_STATE_STARTING.
+   *
    * @generated from field: annex.store.v1.StoreState state = 1;
    */
   state: StoreState;
@@ -294,6 +312,14 @@ export declare type StatusResponse = Message<"annex.store.v1.StatusResponse"> & 
    * @generated from field: repeated annex.store.v1.ResourceStatus resources = 5;
    */
   resources: ResourceStatus[];
+
+  /**
+   * What a gateway said last that it refuses of this description, for whoever asks the store why one
+   * of its resources isn't served. Empty: nothing, or none has said yet.
+   *
+   * @generated from field: repeated annex.store.v1.RefusedResource refused = 6;
+   */
+  refused: RefusedResource[];
 };
 
 /**
@@ -309,21 +335,29 @@ export declare const StatusResponseSchema: GenMessage<StatusResponse>;
  */
 export declare type ResourceStatus = Message<"annex.store.v1.ResourceStatus"> & {
   /**
+   * As described.
+   *
    * @generated from field: string group = 1;
    */
   group: string;
 
   /**
+   * As described.
+   *
    * @generated from field: string plural = 2;
    */
   plural: string;
 
   /**
+   * Another than the store's.
+   *
    * @generated from field: annex.store.v1.StoreState state = 3;
    */
   state: StoreState;
 
   /**
+   * For people. May be empty.
+   *
    * @generated from field: string message = 4;
    */
   message: string;
@@ -342,6 +376,8 @@ export declare const ResourceStatusSchema: GenMessage<ResourceStatus>;
  */
 export declare type Resource = Message<"annex.store.v1.Resource"> & {
   /**
+   * A DNS subdomain with a dot.
+   *
    * @generated from field: string group = 1;
    */
   group: string;
@@ -361,6 +397,8 @@ export declare type Resource = Message<"annex.store.v1.Resource"> & {
   singular: string;
 
   /**
+   * A word in CamelCase.
+   *
    * @generated from field: string kind = 4;
    */
   kind: string;
@@ -373,16 +411,22 @@ export declare type Resource = Message<"annex.store.v1.Resource"> & {
   listKind: string;
 
   /**
+   * For kubectl. Empty: none.
+   *
    * @generated from field: repeated string short_names = 6;
    */
   shortNames: string[];
 
   /**
+   * Groups of resources that kubectl names together, `all`. Empty: none.
+   *
    * @generated from field: repeated string categories = 7;
    */
   categories: string[];
 
   /**
+   * Never unset.
+   *
    * @generated from field: annex.store.v1.Scope scope = 8;
    */
   scope: Scope;
@@ -409,6 +453,8 @@ export declare type Resource = Message<"annex.store.v1.Resource"> & {
   verbs: Verb[];
 
   /**
+   * What goes beyond the verbs. Empty: nothing.
+   *
    * @generated from field: repeated annex.store.v1.Capability capabilities = 12;
    */
   capabilities: Capability[];
@@ -499,6 +545,8 @@ export declare const ResourceSchema: GenMessage<Resource>;
  */
 export declare type Version = Message<"annex.store.v1.Version"> & {
   /**
+   * `v1`, `v1beta1`: a DNS label.
+   *
    * @generated from field: string name = 1;
    */
   name: string;
@@ -511,6 +559,8 @@ export declare type Version = Message<"annex.store.v1.Version"> & {
   served: boolean;
 
   /**
+   * True: each request in this version is answered with a warning.
+   *
    * @generated from field: bool deprecated = 3;
    */
   deprecated: boolean;
@@ -530,6 +580,8 @@ export declare type Version = Message<"annex.store.v1.Version"> & {
   schemaJson: Uint8Array;
 
   /**
+   * Of `kubectl get`, beside the name. Empty: the age.
+   *
    * @generated from field: repeated annex.store.v1.PrinterColumn columns = 6;
    */
   columns: PrinterColumn[];
@@ -569,11 +621,15 @@ export declare const VersionSchema: GenMessage<Version>;
  */
 export declare type Scale = Message<"annex.store.v1.Scale"> & {
   /**
+   * Under `.spec`.
+   *
    * @generated from field: string spec_replicas_path = 1;
    */
   specReplicasPath: string;
 
   /**
+   * Under `.status`.
+   *
    * @generated from field: string status_replicas_path = 2;
    */
   statusReplicasPath: string;
@@ -599,6 +655,8 @@ export declare const ScaleSchema: GenMessage<Scale>;
  */
 export declare type PrinterColumn = Message<"annex.store.v1.PrinterColumn"> & {
   /**
+   * The head of the column.
+   *
    * @generated from field: string name = 1;
    */
   name: string;
@@ -611,11 +669,15 @@ export declare type PrinterColumn = Message<"annex.store.v1.PrinterColumn"> & {
   type: string;
 
   /**
+   * OpenAPI's, `int32`, `byte`, `date-time`. Empty: unsaid.
+   *
    * @generated from field: string format = 3;
    */
   format: string;
 
   /**
+   * For people. May be empty.
+   *
    * @generated from field: string description = 4;
    */
   description: string;
@@ -648,11 +710,15 @@ export declare const PrinterColumnSchema: GenMessage<PrinterColumn>;
  */
 export declare type Subresource = Message<"annex.store.v1.Subresource"> & {
   /**
+   * The URL word after the object's name.
+   *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
+   * Never unset.
+   *
    * @generated from field: annex.store.v1.SubresourceKind kind = 2;
    */
   kind: SubresourceKind;
@@ -665,18 +731,22 @@ export declare type Subresource = Message<"annex.store.v1.Subresource"> & {
   httpMethods: string[];
 
   /**
-   * What it answers with, for discovery. Unset group and version: the resource's own.
+   * Group of what it answers with, for discovery. Empty, with the version: the resource's own.
    *
    * @generated from field: string response_group = 4;
    */
   responseGroup: string;
 
   /**
+   * Version of what it answers with. Empty, with the group: the resource's own.
+   *
    * @generated from field: string response_version = 5;
    */
   responseVersion: string;
 
   /**
+   * Kind of what it answers with. Empty: the resource's own.
+   *
    * @generated from field: string response_kind = 6;
    */
   responseKind: string;
@@ -710,6 +780,8 @@ export declare type OwnerScope = Message<"annex.store.v1.OwnerScope"> & {
   fieldPath: string;
 
   /**
+   * Never unset.
+   *
    * @generated from field: annex.store.v1.OwnerMatch match = 2;
    */
   match: OwnerMatch;
@@ -762,18 +834,22 @@ export declare const ResumeWindowSchema: GenMessage<ResumeWindow>;
  */
 export declare type SelectorSupport = Message<"annex.store.v1.SelectorSupport"> & {
   /**
+   * For every label. Empty: labels are not looked at.
+   *
    * @generated from field: repeated annex.store.v1.SelectorOperator label_operators = 1;
    */
   labelOperators: SelectorOperator[];
 
   /**
-   * Field paths without a leading dot.
+   * Field paths without a leading dot. Empty: fields are not looked at.
    *
    * @generated from field: repeated string fields = 2;
    */
   fields: string[];
 
   /**
+   * For those fields.
+   *
    * @generated from field: repeated annex.store.v1.SelectorOperator field_operators = 3;
    */
   fieldOperators: SelectorOperator[];
@@ -1187,7 +1263,8 @@ export declare const CatalogService: GenService<{
    * Says how the store is. Small and cheap: it is polled. Also carries what the gateway made of
    * the description, so that a store can log why one of its resources isn't served.
    *
-   * UNAVAILABLE  the process is there and can serve nothing; call again later.
+   * UNAVAILABLE    the process is there and can serve nothing; call again with back-off.
+   * UNIMPLEMENTED  not offered; call Describe with if_not_digest instead.
    *
    * @generated from rpc annex.store.v1.CatalogService.Status
    */

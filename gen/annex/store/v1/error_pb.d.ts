@@ -51,7 +51,7 @@ export declare type ErrorDetail = Message<"annex.store.v1.ErrorDetail"> & {
   message: string;
 
   /**
-   * What is wrong with which field.
+   * What is wrong with which field. Empty: it is about no field.
    *
    * @generated from field: repeated annex.store.v1.ErrorCause causes = 3;
    */
@@ -65,7 +65,8 @@ export declare type ErrorDetail = Message<"annex.store.v1.ErrorDetail"> & {
   retryAfterSeconds: number;
 
   /**
-   * With ABORTED, when asked for: the object as it is now.
+   * With ABORTED, when asked for: the object as it is now. gRPC carries it in trailers, which are
+   * small: left out above 16 KiB of JSON. Unset: read again.
    *
    * @generated from field: annex.store.v1.StoredObject current = 5;
    */
@@ -92,20 +93,22 @@ export declare const ErrorDetailSchema: GenMessage<ErrorDetail>;
  */
 export declare type ErrorCause = Message<"annex.store.v1.ErrorCause"> & {
   /**
-   * A Kubernetes cause (`FieldValueInvalid`, `FieldValueRequired`).
+   * A Kubernetes cause (`FieldValueInvalid`, `FieldValueRequired`). Empty: FieldValueInvalid.
    *
    * @generated from field: string reason = 1;
    */
   reason: string;
 
   /**
-   * Path of the field, `spec.size`.
+   * Path of the field, `spec.size`. Empty: the whole object.
    *
    * @generated from field: string field = 2;
    */
   field: string;
 
   /**
+   * For clients.
+   *
    * @generated from field: string message = 3;
    */
   message: string;

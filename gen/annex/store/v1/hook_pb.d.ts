@@ -29,6 +29,8 @@ export declare type MutateRequest = Message<"annex.store.v1.MutateRequest"> & {
   resource?: ResourceRef | undefined;
 
   /**
+   * Never unset.
+   *
    * @generated from field: annex.store.v1.Operation operation = 3;
    */
   operation: Operation;
@@ -53,6 +55,8 @@ export declare type MutateRequest = Message<"annex.store.v1.MutateRequest"> & {
   oldObjectJson: Uint8Array;
 
   /**
+   * True: the write will have no effect; the hook must have none either.
+   *
    * @generated from field: bool dry_run = 7;
    */
   dryRun: boolean;
@@ -76,11 +80,15 @@ export declare type MutateResponse = Message<"annex.store.v1.MutateResponse"> & 
   objectJson: Uint8Array;
 
   /**
+   * Warnings for the client. Empty: none.
+   *
    * @generated from field: repeated string warnings = 2;
    */
   warnings: string[];
 
   /**
+   * For the audit event. Keys are qualified names. Empty: none.
+   *
    * @generated from field: map<string, string> audit_annotations = 3;
    */
   auditAnnotations: { [key: string]: string };
@@ -107,6 +115,8 @@ export declare type ValidateRequest = Message<"annex.store.v1.ValidateRequest"> 
   resource?: ResourceRef | undefined;
 
   /**
+   * Never unset.
+   *
    * @generated from field: annex.store.v1.Operation operation = 3;
    */
   operation: Operation;
@@ -131,6 +141,8 @@ export declare type ValidateRequest = Message<"annex.store.v1.ValidateRequest"> 
   oldObjectJson: Uint8Array;
 
   /**
+   * True: the write will have no effect; the hook must have none either.
+   *
    * @generated from field: bool dry_run = 7;
    */
   dryRun: boolean;
@@ -154,11 +166,15 @@ export declare type ValidateResponse = Message<"annex.store.v1.ValidateResponse"
   causes: ErrorCause[];
 
   /**
+   * Warnings for the client. Empty: none.
+   *
    * @generated from field: repeated string warnings = 2;
    */
   warnings: string[];
 
   /**
+   * For the audit event. Keys are qualified names. Empty: none.
+   *
    * @generated from field: map<string, string> audit_annotations = 3;
    */
   auditAnnotations: { [key: string]: string };
@@ -175,21 +191,29 @@ export declare const ValidateResponseSchema: GenMessage<ValidateResponse>;
  */
 export declare type ConvertRequest = Message<"annex.store.v1.ConvertRequest"> & {
   /**
+   * The audit id of the client's request. Empty: the gateway converts for itself.
+   *
    * @generated from field: string request_id = 1;
    */
   requestId: string;
 
   /**
+   * Of the objects.
+   *
    * @generated from field: string group = 2;
    */
   group: string;
 
   /**
+   * Of the objects.
+   *
    * @generated from field: string kind = 3;
    */
   kind: string;
 
   /**
+   * The version wanted; each object names its own in apiVersion.
+   *
    * @generated from field: string target_version = 4;
    */
   targetVersion: string;
@@ -241,6 +265,8 @@ export declare type TabulateRequest = Message<"annex.store.v1.TabulateRequest"> 
   resource?: ResourceRef | undefined;
 
   /**
+   * At most 500.
+   *
    * @generated from field: repeated annex.store.v1.StoredObject objects = 3;
    */
   objects: StoredObject[];
@@ -324,7 +350,10 @@ export declare const OperationSchema: GenEnum<Operation>;
 
 /**
  * Optional. A hook that fails, or isn't done in time, fails the request as a webhook with
- * failurePolicy Fail would.
+ * failurePolicy Fail would. Every call may also answer:
+ *   UNAVAILABLE        starting or stopping; hooks have no effects, so call once more, then fail the request.
+ *   DEADLINE_EXCEEDED  not done in time; fail the request.
+ *   UNIMPLEMENTED      the hook isn't offered; fail the request: the description lied.
  *
  * @generated from service annex.store.v1.HookService
  */
@@ -332,7 +361,7 @@ export declare const HookService: GenService<{
   /**
    * Changes an object before it is validated.
    *
-   * PERMISSION_DENIED  the request is denied; the detail says why.
+   * PERMISSION_DENIED  the request is denied, and the detail says why; tell the client.
    *
    * @generated from rpc annex.store.v1.HookService.Mutate
    */
@@ -344,7 +373,7 @@ export declare const HookService: GenService<{
   /**
    * Checks an object before it is written.
    *
-   * PERMISSION_DENIED  the request is denied; the detail says why.
+   * PERMISSION_DENIED  the request is denied, and the detail says why; tell the client.
    *
    * @generated from rpc annex.store.v1.HookService.Validate
    */
@@ -356,7 +385,7 @@ export declare const HookService: GenService<{
   /**
    * Converts objects between versions, in batches.
    *
-   * INVALID_ARGUMENT  an object can't be converted; the detail says which and why.
+   * INVALID_ARGUMENT  an object can't be converted, and the detail says which and why; tell the client.
    *
    * @generated from rpc annex.store.v1.HookService.Convert
    */
@@ -367,6 +396,8 @@ export declare const HookService: GenService<{
   },
   /**
    * Makes the cells of a Table.
+   *
+   * INVALID_ARGUMENT  an object can't be shown; make the cells from the declared columns instead.
    *
    * @generated from rpc annex.store.v1.HookService.Tabulate
    */

@@ -93,7 +93,10 @@ export const Operation = /*@__PURE__*/
 
 /**
  * Optional. A hook that fails, or isn't done in time, fails the request as a webhook with
- * failurePolicy Fail would.
+ * failurePolicy Fail would. Every call may also answer:
+ *   UNAVAILABLE        starting or stopping; hooks have no effects, so call once more, then fail the request.
+ *   DEADLINE_EXCEEDED  not done in time; fail the request.
+ *   UNIMPLEMENTED      the hook isn't offered; fail the request: the description lied.
  *
  * @generated from service annex.store.v1.HookService
  */

@@ -44,36 +44,50 @@ export declare const AuthorizeRequestSchema: GenMessage<AuthorizeRequest>;
  */
 export declare type AccessQuestion = Message<"annex.store.v1.AccessQuestion"> & {
   /**
+   * Kubernetes' word, or for a path HTTP's in lower case.
+   *
    * @generated from field: string verb = 1;
    */
   verb: string;
 
   /**
+   * Empty: the core group.
+   *
    * @generated from field: string group = 2;
    */
   group: string;
 
   /**
+   * Empty: any.
+   *
    * @generated from field: string version = 3;
    */
   version: string;
 
   /**
+   * The URL word.
+   *
    * @generated from field: string resource = 4;
    */
   resource: string;
 
   /**
+   * Empty: the object itself.
+   *
    * @generated from field: string subresource = 5;
    */
   subresource: string;
 
   /**
+   * Empty: all namespaces, or a cluster-scoped resource.
+   *
    * @generated from field: string namespace = 6;
    */
   namespace: string;
 
   /**
+   * Empty: any.
+   *
    * @generated from field: string name = 7;
    */
   name: string;
@@ -115,6 +129,8 @@ export declare const AuthorizeResponseSchema: GenMessage<AuthorizeResponse>;
  */
 export declare type AccessAnswer = Message<"annex.store.v1.AccessAnswer"> & {
   /**
+   * False: no, or nobody says yes.
+   *
    * @generated from field: bool allowed = 1;
    */
   allowed: boolean;
@@ -145,12 +161,14 @@ export declare type RecordRequest = Message<"annex.store.v1.RecordRequest"> & {
   ticket: Uint8Array;
 
   /**
+   * At most 100. Empty: none.
+   *
    * @generated from field: repeated annex.store.v1.RecordedEvent events = 2;
    */
   events: RecordedEvent[];
 
   /**
-   * Keys are qualified names.
+   * For the audit event. Keys are qualified names. Empty: none.
    *
    * @generated from field: map<string, string> audit_annotations = 3;
    */
@@ -184,6 +202,8 @@ export declare type RecordedEvent = Message<"annex.store.v1.RecordedEvent"> & {
   reason: string;
 
   /**
+   * For people, at most 1,024 bytes.
+   *
    * @generated from field: string message = 3;
    */
   message: string;
@@ -216,8 +236,10 @@ export declare const HostService: GenService<{
   /**
    * May this request's user also do these things?
    *
-   * UNAUTHENTICATED    the ticket is of another store, or its request has ended.
-   * RESOURCE_EXHAUSTED too many questions; ask fewer.
+   * UNAUTHENTICATED    the ticket is of another store, or its request has ended; give the request up.
+   * INVALID_ARGUMENT   too many questions in one call; ask fewer.
+   * RESOURCE_EXHAUSTED too many calls; ask again after retry_after_seconds.
+   * UNAVAILABLE        nobody can decide at the moment; ask again, or take it for a no.
    *
    * @generated from rpc annex.store.v1.HostService.Authorize
    */
@@ -229,7 +251,10 @@ export declare const HostService: GenService<{
   /**
    * Adds to the record of this request: Kubernetes events, audit annotations.
    *
-   * UNAUTHENTICATED  the ticket is of another store, or its request has ended.
+   * UNAUTHENTICATED     the ticket is of another store, or its request has ended; drop the record.
+   * INVALID_ARGUMENT    an event or a key can't be read; a bug of the store.
+   * RESOURCE_EXHAUSTED  too many records; drop this one.
+   * UNAVAILABLE         the record can't be kept at the moment; drop it, or call again.
    *
    * @generated from rpc annex.store.v1.HostService.Record
    */

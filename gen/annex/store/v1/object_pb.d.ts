@@ -60,13 +60,15 @@ export declare const ResourceRefSchema: GenMessage<ResourceRef>;
  */
 export declare type ObjectKey = Message<"annex.store.v1.ObjectKey"> & {
   /**
-   * Empty for a cluster-scoped resource.
+   * Empty for a cluster-scoped resource, and only there.
    *
    * @generated from field: string namespace = 1;
    */
   namespace: string;
 
   /**
+   * Never empty; no slash.
+   *
    * @generated from field: string name = 2;
    */
   name: string;
@@ -185,7 +187,7 @@ export declare type ReadConsistency = Message<"annex.store.v1.ReadConsistency"> 
     case: "latest";
   } | {
     /**
-     * This revision or a later one.
+     * This revision or a later one. A store that hasn't reached it answers UNAVAILABLE.
      *
      * @generated from field: uint64 not_older_than = 2;
      */
@@ -193,7 +195,8 @@ export declare type ReadConsistency = Message<"annex.store.v1.ReadConsistency"> 
     case: "notOlderThan";
   } | {
     /**
-     * The state at exactly this revision. Needs CAPABILITY_EXACT_READ.
+     * The state at exactly this revision. Needs CAPABILITY_EXACT_READ. A store that hasn't reached
+     * it answers UNAVAILABLE.
      *
      * @generated from field: uint64 exact = 3;
      */
@@ -230,6 +233,8 @@ export declare type Requirement = Message<"annex.store.v1.Requirement"> & {
   key: string;
 
   /**
+   * Never unset.
+   *
    * @generated from field: annex.store.v1.SelectorOperator operator = 2;
    */
   operator: SelectorOperator;
@@ -255,11 +260,15 @@ export declare const RequirementSchema: GenMessage<Requirement>;
  */
 export declare type Selector = Message<"annex.store.v1.Selector"> & {
   /**
+   * On metadata.labels. Empty: any.
+   *
    * @generated from field: repeated annex.store.v1.Requirement labels = 1;
    */
   labels: Requirement[];
 
   /**
+   * On fields. Empty: any.
+   *
    * @generated from field: repeated annex.store.v1.Requirement fields = 2;
    */
   fields: Requirement[];
@@ -305,6 +314,8 @@ export declare const PreconditionsSchema: GenMessage<Preconditions>;
  */
 export declare type User = Message<"annex.store.v1.User"> & {
   /**
+   * Never empty.
+   *
    * @generated from field: string name = 1;
    */
   name: string;
@@ -317,12 +328,14 @@ export declare type User = Message<"annex.store.v1.User"> & {
   uid: string;
 
   /**
+   * May be empty.
+   *
    * @generated from field: repeated string groups = 3;
    */
   groups: string[];
 
   /**
-   * Keys are lower case.
+   * What else the authenticator knows. Keys are lower case. May be empty.
    *
    * @generated from field: map<string, annex.store.v1.StringList> extra = 4;
    */
@@ -342,6 +355,8 @@ export declare const UserSchema: GenMessage<User>;
  */
 export declare type StringList = Message<"annex.store.v1.StringList"> & {
   /**
+   * In the order in which they came.
+   *
    * @generated from field: repeated string values = 1;
    */
   values: string[];
@@ -354,7 +369,7 @@ export declare type StringList = Message<"annex.store.v1.StringList"> & {
 export declare const StringListSchema: GenMessage<StringList>;
 
 /**
- * Travels with each call. The deadline and the trace travel in the protocol's own headers.
+ * Travels with each call. The trace travels in the protocol's own headers.
  *
  * @generated from message annex.store.v1.RequestContext
  */
@@ -382,14 +397,14 @@ export declare type RequestContext = Message<"annex.store.v1.RequestContext"> & 
   impersonator?: User | undefined;
 
   /**
-   * `group/version` that the client spoke.
+   * `group/version` that the client spoke. Empty: the gateway asks for itself.
    *
    * @generated from field: string client_version = 4;
    */
   clientVersion: string;
 
   /**
-   * The client's User-Agent, as sent.
+   * The client's User-Agent, as sent. Empty: it sent none.
    *
    * @generated from field: string user_agent = 5;
    */
@@ -401,6 +416,14 @@ export declare type RequestContext = Message<"annex.store.v1.RequestContext"> & 
    * @generated from field: annex.store.v1.HostTicket host = 6;
    */
   host?: HostTicket | undefined;
+
+  /**
+   * Milliseconds that were left for the call when it was sent, as in the protocol's own header, for
+   * code that sees only the message. 0: no deadline.
+   *
+   * @generated from field: uint32 timeout_ms = 7;
+   */
+  timeoutMs: number;
 };
 
 /**

@@ -36,6 +36,8 @@ export declare const OpenRequestSchema: GenMessage<OpenRequest>;
  */
 export declare type OpenResponse = Message<"annex.store.v1.OpenResponse"> & {
   /**
+   * As many frames as there are to send at the moment.
+   *
    * @generated from field: repeated annex.store.v1.SessionFrame frames = 1;
    */
   frames: SessionFrame[];
@@ -48,13 +50,18 @@ export declare type OpenResponse = Message<"annex.store.v1.OpenResponse"> & {
 export declare const OpenResponseSchema: GenMessage<OpenResponse>;
 
 /**
- * One frame. `call` is the caller's number for a call, never used twice in one session; 0 for
- * frames that are about the session.
+ * One frame.
+ *
+ * The caller sends request, chunk and cancel; the store result and chunk; both hello, credit, ping
+ * and go_away. A message of more than 64 KiB is its first frame (request or result) with the first
+ * part, then chunks of the same call until one has no `more`.
  *
  * @generated from message annex.store.v1.SessionFrame
  */
 export declare type SessionFrame = Message<"annex.store.v1.SessionFrame"> & {
   /**
+   * The caller's number for a call, never used twice in one session. 0: the frame is about the session.
+   *
    * @generated from field: uint64 call = 1;
    */
   call: bigint;
@@ -126,14 +133,14 @@ export declare const SessionFrameSchema: GenMessage<SessionFrame>;
  */
 export declare type SessionHello = Message<"annex.store.v1.SessionHello"> & {
   /**
-   * Bytes of chunks that may be on their way without a credit. 0: 1 MiB.
+   * Bytes of SessionChunk.data that the other side may send before it has a credit. 0: 1 MiB.
    *
    * @generated from field: uint32 initial_credit_bytes = 1;
    */
   initialCreditBytes: number;
 
   /**
-   * Calls in flight at most. 0: 1,024.
+   * Calls that the other side may have in flight. 0: 1,024.
    *
    * @generated from field: uint32 max_calls = 2;
    */
@@ -174,14 +181,14 @@ export declare type SessionRequest = Message<"annex.store.v1.SessionRequest"> & 
   timeoutMs: number;
 
   /**
-   * Headers of the call, lower case.
+   * Headers of the call, lower case. Empty: none.
    *
    * @generated from field: map<string, annex.store.v1.StringList> metadata = 3;
    */
   metadata: { [key: string]: StringList };
 
   /**
-   * The message, or its first part.
+   * The message, or its first part. Unset: an empty message.
    *
    * @generated from field: annex.store.v1.SessionChunk message = 4;
    */
@@ -228,7 +235,7 @@ export declare const SessionChunkSchema: GenMessage<SessionChunk>;
  */
 export declare type SessionResult = Message<"annex.store.v1.SessionResult"> & {
   /**
-   * A Connect code's number; 0: it went well.
+   * The number of the RPC's code; 0: it went well.
    *
    * @generated from field: uint32 code = 1;
    */
@@ -242,20 +249,22 @@ export declare type SessionResult = Message<"annex.store.v1.SessionResult"> & {
   message: string;
 
   /**
-   * An encoded ErrorDetail; empty: none.
+   * An encoded ErrorDetail; empty: none. May carry `current` of any size.
    *
    * @generated from field: bytes detail = 3;
    */
   detail: Uint8Array;
 
   /**
-   * The answer, or its first part; unset for an error.
+   * The answer, or its first part; unset for an error, or an empty answer.
    *
    * @generated from field: annex.store.v1.SessionChunk answer = 4;
    */
   answer?: SessionChunk | undefined;
 
   /**
+   * Headers and trailers of the answer, lower case. Empty: none.
+   *
    * @generated from field: map<string, annex.store.v1.StringList> metadata = 5;
    */
   metadata: { [key: string]: StringList };
@@ -282,12 +291,14 @@ export declare type SessionCancel = Message<"annex.store.v1.SessionCancel"> & {
 export declare const SessionCancelSchema: GenMessage<SessionCancel>;
 
 /**
- * Allows that many more bytes of chunks.
+ * Allows more bytes of chunks, over all calls. Sent as they are consumed.
  *
  * @generated from message annex.store.v1.SessionCredit
  */
 export declare type SessionCredit = Message<"annex.store.v1.SessionCredit"> & {
   /**
+   * At least 1.
+   *
    * @generated from field: uint32 bytes = 1;
    */
   bytes: number;
@@ -306,11 +317,15 @@ export declare const SessionCreditSchema: GenMessage<SessionCredit>;
  */
 export declare type SessionPing = Message<"annex.store.v1.SessionPing"> & {
   /**
+   * The asker's choice.
+   *
    * @generated from field: uint64 number = 1;
    */
   number: bigint;
 
   /**
+   * False: a question, to be answered at once.
+   *
    * @generated from field: bool is_answer = 2;
    */
   isAnswer: boolean;
@@ -354,7 +369,11 @@ export declare const SessionService: GenService<{
    * interleave; those of one call are in order. Ending the stream ends every call in flight:
    * what was not answered may or may not have had its effect.
    *
-   * UNAVAILABLE  the session ends (age, drain); open another.
+   * UNAVAILABLE         the session ends (age, drain); open another.
+   * RESOURCE_EXHAUSTED  too many sessions, or the caller sends more than its credits allow; back off,
+   *                     call one RPC at a time meanwhile.
+   * INVALID_ARGUMENT    a frame can't be read, or is out of order; a bug of the caller.
+   * UNIMPLEMENTED       not offered; call one RPC at a time.
    *
    * @generated from rpc annex.store.v1.SessionService.Open
    */

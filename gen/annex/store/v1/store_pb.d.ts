@@ -59,12 +59,14 @@ export declare const GetRequestSchema: GenMessage<GetRequest>;
  */
 export declare type GetResponse = Message<"annex.store.v1.GetResponse"> & {
   /**
+   * Never unset.
+   *
    * @generated from field: annex.store.v1.StoredObject object = 1;
    */
   object?: StoredObject | undefined;
 
   /**
-   * Where the scope's head was when the object was read.
+   * A head of the scope that the object's state is not older than.
    *
    * @generated from field: annex.store.v1.StoreMark mark = 2;
    */
@@ -148,12 +150,14 @@ export declare const ListRequestSchema: GenMessage<ListRequest>;
  */
 export declare type ListResponse = Message<"annex.store.v1.ListResponse"> & {
   /**
+   * In key order. May be empty.
+   *
    * @generated from field: repeated annex.store.v1.StoredObject items = 1;
    */
   items: StoredObject[];
 
   /**
-   * On the last chunk only.
+   * On the last chunk only. A stream that ends without it broke off.
    *
    * @generated from field: annex.store.v1.ListEnd end = 2;
    */
@@ -215,11 +219,15 @@ export declare const ListEndSchema: GenMessage<ListEnd>;
  */
 export declare type SelectorCoverage = Message<"annex.store.v1.SelectorCoverage"> & {
   /**
+   * Every requirement on labels was applied.
+   *
    * @generated from field: bool labels = 1;
    */
   labels: boolean;
 
   /**
+   * Every requirement on fields was applied.
+   *
    * @generated from field: bool fields = 2;
    */
   fields: boolean;
@@ -390,13 +398,15 @@ export declare type WatchStarted = Message<"annex.store.v1.WatchStarted"> & {
   mark?: StoreMark | undefined;
 
   /**
-   * The oldest revision after which a watch can begin now.
+   * The oldest revision after which a watch can begin now. 0: unsaid.
    *
    * @generated from field: uint64 oldest_resumable = 2;
    */
   oldestResumable: bigint;
 
   /**
+   * Which hints are applied in full. Unset: none.
+   *
    * @generated from field: annex.store.v1.SelectorCoverage applied = 3;
    */
   applied?: SelectorCoverage | undefined;
@@ -415,6 +425,8 @@ export declare const WatchStartedSchema: GenMessage<WatchStarted>;
  */
 export declare type WatchEvents = Message<"annex.store.v1.WatchEvents"> & {
   /**
+   * At least one.
+   *
    * @generated from field: repeated annex.store.v1.WatchEvent events = 1;
    */
   events: WatchEvent[];
@@ -431,6 +443,8 @@ export declare const WatchEventsSchema: GenMessage<WatchEvents>;
  */
 export declare type WatchEvent = Message<"annex.store.v1.WatchEvent"> & {
   /**
+   * Never unset.
+   *
    * @generated from field: annex.store.v1.WatchEventType type = 1;
    */
   type: WatchEventType;
@@ -463,6 +477,8 @@ export declare const WatchEventSchema: GenMessage<WatchEvent>;
  */
 export declare type WatchProgress = Message<"annex.store.v1.WatchProgress"> & {
   /**
+   * At least every revision sent before.
+   *
    * @generated from field: annex.store.v1.StoreMark mark = 1;
    */
   mark?: StoreMark | undefined;
@@ -481,6 +497,8 @@ export declare const WatchProgressSchema: GenMessage<WatchProgress>;
  */
 export declare type WatchInitialEnd = Message<"annex.store.v1.WatchInitialEnd"> & {
   /**
+   * What a list's mark would be.
+   *
    * @generated from field: annex.store.v1.StoreMark mark = 1;
    */
   mark?: StoreMark | undefined;
@@ -499,11 +517,15 @@ export declare const WatchInitialEndSchema: GenMessage<WatchInitialEnd>;
  */
 export declare type WatchExpired = Message<"annex.store.v1.WatchExpired"> & {
   /**
+   * The oldest revision after which a watch can begin now. 0: unsaid.
+   *
    * @generated from field: uint64 oldest_resumable = 1;
    */
   oldestResumable: bigint;
 
   /**
+   * The head of now.
+   *
    * @generated from field: annex.store.v1.StoreMark mark = 2;
    */
   mark?: StoreMark | undefined;
@@ -537,12 +559,14 @@ export declare type CreateRequest = Message<"annex.store.v1.CreateRequest"> & {
   resource?: ResourceRef | undefined;
 
   /**
+   * Its revision is 0.
+   *
    * @generated from field: annex.store.v1.StoredObject object = 3;
    */
   object?: StoredObject | undefined;
 
   /**
-   * True: say what would happen. Needs CAPABILITY_DRY_RUN.
+   * True: say what would happen, and do nothing. Needs CAPABILITY_DRY_RUN.
    *
    * @generated from field: bool dry_run = 4;
    */
@@ -567,11 +591,18 @@ export declare type CreateResponse = Message<"annex.store.v1.CreateResponse"> & 
   object?: StoredObject | undefined;
 
   /**
-   * Warnings for the client.
+   * Warnings for the client. Empty: none.
    *
    * @generated from field: repeated string warnings = 2;
    */
   warnings: string[];
+
+  /**
+   * A head of the scope that has this write, and the epoch. Unset: unsaid.
+   *
+   * @generated from field: annex.store.v1.StoreMark mark = 3;
+   */
+  mark?: StoreMark | undefined;
 };
 
 /**
@@ -595,6 +626,8 @@ export declare type UpdateRequest = Message<"annex.store.v1.UpdateRequest"> & {
   resource?: ResourceRef | undefined;
 
   /**
+   * The next state; its revision is 0.
+   *
    * @generated from field: annex.store.v1.StoredObject object = 3;
    */
   object?: StoredObject | undefined;
@@ -607,7 +640,7 @@ export declare type UpdateRequest = Message<"annex.store.v1.UpdateRequest"> & {
   preconditions?: Preconditions | undefined;
 
   /**
-   * True: say what would happen. Needs CAPABILITY_DRY_RUN.
+   * True: say what would happen, and do nothing. Needs CAPABILITY_DRY_RUN.
    *
    * @generated from field: bool dry_run = 5;
    */
@@ -639,6 +672,8 @@ export declare type UpdateResponse = Message<"annex.store.v1.UpdateResponse"> & 
   object?: StoredObject | undefined;
 
   /**
+   * Warnings for the client. Empty: none.
+   *
    * @generated from field: repeated string warnings = 2;
    */
   warnings: string[];
@@ -649,6 +684,13 @@ export declare type UpdateResponse = Message<"annex.store.v1.UpdateResponse"> & 
    * @generated from field: bool unchanged = 3;
    */
   unchanged: boolean;
+
+  /**
+   * A head of the scope that has this write, and the epoch. Unset: unsaid.
+   *
+   * @generated from field: annex.store.v1.StoreMark mark = 4;
+   */
+  mark?: StoreMark | undefined;
 };
 
 /**
@@ -684,13 +726,15 @@ export declare type DeleteRequest = Message<"annex.store.v1.DeleteRequest"> & {
   preconditions?: Preconditions | undefined;
 
   /**
-   * True: say what would happen. Needs CAPABILITY_DRY_RUN.
+   * True: say what would happen, and do nothing. Needs CAPABILITY_DRY_RUN.
    *
    * @generated from field: bool dry_run = 5;
    */
   dryRun: boolean;
 
   /**
+   * Whether ABORTED should bring the present object along.
+   *
    * @generated from field: bool return_current_on_conflict = 6;
    */
   returnCurrentOnConflict: boolean;
@@ -714,9 +758,18 @@ export declare type DeleteResponse = Message<"annex.store.v1.DeleteResponse"> & 
   object?: StoredObject | undefined;
 
   /**
+   * Warnings for the client. Empty: none.
+   *
    * @generated from field: repeated string warnings = 2;
    */
   warnings: string[];
+
+  /**
+   * A head of the scope that has this write, and the epoch. Unset: unsaid.
+   *
+   * @generated from field: annex.store.v1.StoreMark mark = 3;
+   */
+  mark?: StoreMark | undefined;
 };
 
 /**
@@ -740,18 +793,22 @@ export declare type DeleteCollectionRequest = Message<"annex.store.v1.DeleteColl
   resource?: ResourceRef | undefined;
 
   /**
+   * Empty: all namespaces, or a cluster-scoped resource.
+   *
    * @generated from field: string namespace = 3;
    */
   namespace: string;
 
   /**
-   * Not a hint here: only what it selects may be deleted.
+   * Not a hint here: only what it selects may be deleted. Unset: everything.
    *
    * @generated from field: annex.store.v1.Selector selector = 4;
    */
   selector?: Selector | undefined;
 
   /**
+   * True: say what would happen, and do nothing. Needs CAPABILITY_DRY_RUN.
+   *
    * @generated from field: bool dry_run = 5;
    */
   dryRun: boolean;
@@ -862,8 +919,16 @@ export declare const WatchEventTypeSchema: GenEnum<WatchEventType>;
 
 /**
  * Keeps objects. A store implements what its description says; anything else is UNIMPLEMENTED.
- * Every call may also answer UNAVAILABLE (try a read again; a write only if it is idempotent),
- * DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED (back off) and DATA_LOSS (tell the operator).
+ *
+ * Every call may also answer, and Watch sorts these below by what the caller does:
+ *   UNAVAILABLE         starting, stopping, or a revision is not reached yet; try a read again with
+ *                       back-off, a write only with CAPABILITY_IDEMPOTENT_WRITES.
+ *   RESOURCE_EXHAUSTED  too much at once, or no room left; back off for retry_after_seconds.
+ *   DEADLINE_EXCEEDED   not done in time; a write may have had its effect.
+ *   PERMISSION_DENIED   the store's own policy says no; tell the client.
+ *   INVALID_ARGUMENT    the request can't be read: no key, a key of the wrong scope; a bug of the caller.
+ *   UNIMPLEMENTED       the resource, verb or option isn't offered; nothing was done; don't call again.
+ *   DATA_LOSS           the stored bytes are damaged; tell the operator.
  *
  * @generated from service annex.store.v1.StoreService
  */
@@ -882,7 +947,7 @@ export declare const StoreService: GenService<{
     output: typeof GetResponseSchema;
   },
   /**
-   * Reads a collection as a stream of chunks in key order (by namespace, then name, as bytes), all
+   * Reads a collection as a stream of chunks in the order of the bytes of `namespace/name`, all
    * of one state. The last chunk carries the end. A store may ignore limit and selector.
    *
    * OUT_OF_RANGE      the exact revision or the token is too old; list again from the start.
@@ -900,11 +965,17 @@ export declare const StoreService: GenService<{
    *
    * Resume, after the last revision seen:
    *   UNAVAILABLE         the store stops, or can't keep up; call again with back-off.
+   *   RESOURCE_EXHAUSTED  too many watches; call again after retry_after_seconds.
    *   DEADLINE_EXCEEDED   the call's time is over; call again.
+   *   (no error)          the store ended the stream; call again with back-off.
    * Start over, with a list:
-   *   OUT_OF_RANGE        (or an Expired frame) the revision is too old, or of another epoch.
+   *   OUT_OF_RANGE        (or an Expired frame) the revision is too old, of another epoch, or above
+   *                       the head: this incarnation of the data has never shown it.
    * Stop:
-   *   UNIMPLEMENTED       the resource can't be watched.
+   *   UNIMPLEMENTED       the resource, or the kind of start, isn't offered.
+   *   PERMISSION_DENIED   the store's own policy says no.
+   *   INVALID_ARGUMENT    the request can't be read; a bug of the caller.
+   *   DATA_LOSS           the stored bytes are damaged; tell the operator.
    *
    * @generated from rpc annex.store.v1.StoreService.Watch
    */
@@ -931,7 +1002,7 @@ export declare const StoreService: GenService<{
    *
    * NOT_FOUND         no such object.
    * ABORTED           a precondition doesn't hold; read again (or use ErrorDetail.current) and decide anew.
-   * INVALID_ARGUMENT  the store's own rules say no; the causes say why.
+   * INVALID_ARGUMENT  the store's own rules say no, and the causes say why; or a precondition is missing.
    *
    * @generated from rpc annex.store.v1.StoreService.Update
    */
@@ -943,8 +1014,9 @@ export declare const StoreService: GenService<{
   /**
    * Removes an object. Mints a revision; the event and the answer carry the last state under it.
    *
-   * NOT_FOUND  no such object.
-   * ABORTED    a precondition doesn't hold; read again (or use ErrorDetail.current) and decide anew.
+   * NOT_FOUND         no such object.
+   * ABORTED           a precondition doesn't hold; read again (or use ErrorDetail.current) and decide anew.
+   * INVALID_ARGUMENT  a precondition is missing.
    *
    * @generated from rpc annex.store.v1.StoreService.Delete
    */
@@ -966,7 +1038,10 @@ export declare const StoreService: GenService<{
     output: typeof DeleteCollectionResponseSchema;
   },
   /**
-   * Gives the head of the scope: what a read must reach to be linearizable. Cheap.
+   * Gives the head of the scope: what a read must reach to be linearizable. Cheap. A store that
+   * watches must offer it.
+   *
+   * UNIMPLEMENTED  the store has no revisions; read from it each time.
    *
    * @generated from rpc annex.store.v1.StoreService.CurrentRevision
    */
