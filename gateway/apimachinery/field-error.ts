@@ -4,7 +4,7 @@
  * Source: apimachinery pkg/util/validation/field/errors.go.
  */
 
-import { goQuote } from "./go-text.ts";
+import { formatGoFloat, goQuote } from "./go-text.ts";
 import { formatGroupWord } from "./gvk.ts";
 import { encodeJson, type JsonValue } from "./json.ts";
 import { type GroupWord, StatusError } from "./status.ts";
@@ -75,7 +75,11 @@ export function fieldDuplicate(field: string, value: unknown): FieldError {
 
 /** Gives `Too long: may not be more than N bytes`. */
 export function fieldTooLong(field: string, maxBytes: number): FieldError {
-  return { reason: "FieldValueTooLong", field, message: `Too long: may not be more than ${maxBytes} bytes` };
+  return {
+    reason: "FieldValueTooLong",
+    field,
+    message: `Too long: may not be more than ${maxBytes} ${maxBytes === 1 ? "byte" : "bytes"}`,
+  };
 }
 
 /** Gives `Too many: N: must have at most M items`. */
@@ -91,7 +95,8 @@ export function fieldTooMany(field: string, actual: number, max: number): FieldE
 export function formatFieldValue(value: unknown): string {
   if (typeof value === "string") return goQuote(value);
   if (value === undefined || value === null) return "null";
-  if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") return String(value);
+  if (typeof value === "number") return Number.isSafeInteger(value) ? String(value) : formatGoFloat(value);
+  if (typeof value === "bigint" || typeof value === "boolean") return String(value);
   return encodeJson(value as JsonValue);
 }
 

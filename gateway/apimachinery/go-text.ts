@@ -30,6 +30,14 @@ function isPrintable(char: string): boolean {
   return /^[\p{L}\p{M}\p{N}\p{P}\p{S}]$/u.test(char);
 }
 
+/** Gives Go's `%v` of a 64-bit float: `0.5`, `1e-05`, `3e+09`. Go turns to exponents sooner than JavaScript. */
+export function formatGoFloat(value: number): string {
+  const size = Math.abs(value);
+  if (value === 0 || !Number.isFinite(value) || (size >= 1e-4 && size < 1e6)) return String(value);
+  const [digits, exponent] = value.toExponential().split("e");
+  return `${digits}e${exponent?.replace(/^([+-])(\d)$/, "$10$2")}`;
+}
+
 /**
  * Reads a decimal integer of 64 bits.
  * @throws Error with strconv's text, `strconv.ParseInt: parsing "x": invalid syntax`.

@@ -5,6 +5,7 @@ import {
   cloneJson,
   encodeJson,
   encodeJsonBytes,
+  JsonNumberError,
   JsonSyntaxError,
   type JsonValue,
   jsonEncoder,
@@ -43,8 +44,12 @@ test("encodeJson() writes floats as Go does", () => {
   assert.equal(roundTrip("0.000001"), "0.000001");
 });
 
-test("a number that no float64 holds is refused with Go's text", () => {
+test("a number that no float64 holds is refused with Go's text, once the rest is well formed", () => {
   fails("1e400", "json: cannot unmarshal number 1e400 into Go value of type float64");
+  fails('{"a":[-1e999,1e400]}', "json: cannot unmarshal number -1e999 into Go value of type float64");
+  fails("[1e400", "unexpected end of JSON input");
+  assert.throws(() => parseJson("1e400"), JsonNumberError);
+  assert.equal(roundTrip("1e-400"), "0");
 });
 
 test("every key is an ordinary key", () => {
@@ -69,13 +74,19 @@ test("encodeJson() escapes as Go does", () => {
 test("lone surrogates and broken UTF-8 become U+FFFD", () => {
   assert.equal(roundTrip('"\\ud800"'), '"\ufffd"');
   assert.equal(roundTrip('"\\ud83d\\ude00"'), '"😀"');
-  assert.equal(encodeJson(parseJson(Buffer.from([0x22, 0xff, 0x22]))), '"\ufffd"');
+  assert.equal(roundTrip('"\\udc00\\ud83dx\\ud83d"'), '"\ufffd\ufffdx\ufffd"');
+  const broken = (...bytes: number[]) => encodeJson(parseJson(Buffer.from([0x22, ...bytes, 0x22])));
+  assert.equal(broken(0xff), '"\ufffd"');
+  assert.equal(broken(0xe2, 0x82), '"\ufffd\ufffd"');
+  assert.equal(broken(0xed, 0xa0, 0x80), '"\ufffd\ufffd\ufffd"');
+  assert.equal(broken(0xc0, 0x80, 0xc3, 0xa9), '"\ufffd\ufffdé"');
 });
 
 test("nesting goes to 10,000 levels and no further", () => {
   const deep = (levels: number) => "[".repeat(levels) + "]".repeat(levels);
   assert.equal(roundTrip(deep(10_000)), deep(10_000));
-  fails(deep(10_001), "exceeded max depth");
+  fails(deep(10_001), "invalid character '[' exceeded max depth");
+  fails('{"a":'.repeat(10_001), "invalid character '{' exceeded max depth");
   const value = parseJson(deep(10_000));
   assert.ok(jsonEqual(value, cloneJson(value)));
 });
@@ -87,6 +98,22 @@ test("jsonParser() names keys that come twice by their paths", () => {
     "spec",
   ]);
   assert.equal(roundTrip('{"a":1,"a":2}'), '{"a":2}');
+  assert.deepEqual(duplicatesOf('[{"":{"x":1,"x":2},"":0}]'), ["[0]..x", "[0]."]);
+  assert.deepEqual(duplicatesOf('{"__proto__":1,"__proto__":2,"toString":1}'), ["__proto__"]);
+});
+
+test("jsonParser() names each path once, and at most 100", () => {
+  const twice = (key: string) => `"${key}":1,"${key}":2`;
+  assert.deepEqual(duplicatesOf(`{"a":{${twice("x")}},"a":{${twice("x")}}}`), ["a.x", "a"]);
+  const many = Array.from({ length: 150 }, (_, index) => twice(`k${index}`));
+  assert.equal(duplicatesOf(`{${many.join(",")}}`).length, 100);
+});
+
+test("jsonParser() doesn't spell a deep path for each of its duplicates", () => {
+  const inner = `{${'"x":1,'.repeat(100_000)}"x":1}`;
+  const started = performance.now();
+  assert.equal(duplicatesOf(`${'{"a":'.repeat(9_000)}${inner}${"}".repeat(9_000)}`).length, 1);
+  assert.ok(performance.now() - started < 2_000);
 });
 
 test("syntax errors carry Go's words", () => {
@@ -99,13 +126,44 @@ test("syntax errors carry Go's words", () => {
   fails("1 2", "invalid character '2' after top-level value");
   fails("tru ", "invalid character ' ' in literal true (expecting 'e')");
   fails("01", "invalid character '1' after top-level value");
-  fails("-", "unexpected end of JSON input");
+  fails('{"a', "unexpected end of JSON input");
   fails("1.x", "invalid character 'x' after decimal point in numeric literal");
   fails("1ex", "invalid character 'x' in exponent of numeric literal");
   fails('"\\x"', "invalid character 'x' in string escape code");
   fails('"\\u12g4"', "invalid character 'g' in \\u hexadecimal character escape");
   fails('"\n"', "invalid character '\\n' in string literal");
   fails("é", "invalid character 'Ã' looking for beginning of value");
+  fails("[']", "invalid character '\\'' looking for beginning of value");
+  assert.throws(() => parseJson(Buffer.from([0x5b, 0xff])), /^JsonSyntaxError: invalid character 'ÿ' looking for/);
+});
+
+test("where the text ends inside a token, Go complains of a space", () => {
+  fails("tru", "invalid character ' ' in literal true (expecting 'e')");
+  fails("-", "invalid character ' ' in numeric literal");
+  fails("1.", "invalid character ' ' after decimal point in numeric literal");
+  fails("1e-", "invalid character ' ' in exponent of numeric literal");
+  fails('"\\', "invalid character ' ' in string escape code");
+  fails('"\\u12', "invalid character ' ' in \\u hexadecimal character escape");
+});
+
+test("jsonEqual() compares integers by value and ignores the order of keys", () => {
+  assert.ok(jsonEqual(parseJson('{"a":1,"b":[9007199254740993]}'), parseJson('{"b":[9007199254740993],"a":1.0}')));
+  assert.ok(jsonEqual(1n, 1));
+  assert.ok(jsonEqual(2 ** 53, 2n ** 53n));
+  assert.ok(!jsonEqual(2 ** 53, 2n ** 53n + 1n));
+  assert.ok(!jsonEqual(parseJson('{"a":null}'), parseJson('{"b":null}')));
+  assert.ok(!jsonEqual([], {}));
+  assert.ok(!jsonEqual("1", 1));
+});
+
+test("a string of any length is escaped whole, in pieces", () => {
+  const text = `${"😀<".repeat(20_000)}x`;
+  const encoder = jsonEncoder([text, "<"]);
+  let steps = 1;
+  while (!encoder.step(1)) steps++;
+  assert.ok(steps > 3);
+  assert.equal(encoder.result().toString(), `["${"😀\\u003c".repeat(20_000)}x","\\u003c"]`);
+  assert.equal(encodeJson([text]), `["${"😀\\u003c".repeat(20_000)}x"]`);
 });
 
 test("encoding with an indent is Go's MarshalIndent", () => {

@@ -1,18 +1,20 @@
 /**
  * YAML as Kubernetes reads and writes it: text that stands for a JSON value.
  *
- * Read as YAML 1.1 (`yes` is true, `0777` is octal) but without dates; numbers keep 64 bits;
- * keys that come twice are reported with their line. Written with two spaces, lists not indented
- * under their key, strings quoted when they would read as something else.
- * Source: sigs.k8s.io/yaml; go.yaml.in/yaml/v2 resolve.go.
+ * Read as YAML 1.1 (`yes` is true, `0777` is octal) but without dates; numbers keep 64 bits; keys
+ * that come twice are reported with their line. Reader and writer are Steps, without recursion, so
+ * that no text holds the event loop or breaks the stack.
+ * Source: sigs.k8s.io/yaml; go.yaml.in/yaml/v2.
  */
-import { type Document, isMap, isNode, LineCounter, type Pair, parseDocument, stringify, type Tags, visit } from "yaml";
-import { cloneJson, type JsonObject, type JsonValue, newJsonObject, sortedKeys } from "./json.ts";
+import type { JsonValue } from "./json.ts";
+import { finish, type Steps } from "./steps.ts";
+import { textFromUtf8 } from "./utf8.ts";
+import { YamlDecoder } from "./yaml-decoder.ts";
+import { YamlEncoder } from "./yaml-encoder.ts";
+import { yamlFault } from "./yaml-error.ts";
+import { YamlParser } from "./yaml-parser.ts";
 
-/** Text that is no YAML, or stands for no JSON value. The message is Go's form. */
-export class YamlSyntaxError extends Error {
-  override readonly name = "YamlSyntaxError";
-}
+export { YamlSyntaxError } from "./yaml-error.ts";
 
 /** What a parse gives: the value, and keys that came twice as `line 6: key "size" already set in map`. */
 export interface ParsedYaml {
@@ -20,183 +22,91 @@ export interface ParsedYaml {
   readonly duplicates: readonly string[];
 }
 
-/** Aliases that one document may expand to: the bound against a bomb of nested aliases. */
-const maxAliases = 1_000;
-const minInt64 = -(2n ** 63n);
-const maxUint64 = 2n ** 64n - 1n;
-
-/** Without the types of YAML that have no place in JSON: their text stays text, their maps stay maps. */
-function jsonTags(tags: Tags): Tags {
-  return tags.filter((tag) => typeof tag !== "object" || !/:(timestamp|omap|set|pairs|binary)$/.test(tag.tag));
-}
-
-/** For writing, dates are known, so that text which looks like one is quoted. */
-function jsonAndDateTags(tags: Tags): Tags {
-  return tags.filter((tag) => typeof tag !== "object" || !/:(omap|set|pairs|binary)$/.test(tag.tag));
-}
-
-/** Parses one document. @throws YamlSyntaxError. */
+/** Parses the first document of a text to the end at once. @throws as yamlParser */
 export function parseYaml(text: string): ParsedYaml {
-  const lines = new LineCounter();
-  const document = parseDocument(text, {
-    version: "1.1",
-    schema: "yaml-1.1",
-    customTags: jsonTags,
-    intAsBigInt: true,
-    uniqueKeys: false,
-    merge: true,
-    lineCounter: lines,
-    prettyErrors: false,
-    logLevel: "silent",
-  });
-  const fault = document.errors[0];
-  if (fault !== undefined) {
-    const line = lines.linePos(fault.pos[0]).line;
-    throw new YamlSyntaxError(`error converting YAML to JSON: yaml: line ${line}: ${fault.message}`);
-  }
-  const duplicates = duplicateKeys(document, lines);
-  let plain: unknown;
-  try {
-    plain = document.toJS({ mapAsMap: true, maxAliasCount: maxAliases });
-  } catch (error) {
-    throw new YamlSyntaxError(`error converting YAML to JSON: yaml: ${(error as Error).message}`);
-  }
-  return { value: jsonFrom(plain), duplicates };
+  return finish(yamlParser(Buffer.from(text)));
 }
 
-function duplicateKeys(document: Document, lines: LineCounter): string[] {
-  const found: string[] = [];
-  visit(document, {
-    Map(_, map) {
-      const seen = new Set<string>();
-      for (const pair of map.items as Pair[]) {
-        const key = pair.key;
-        if (!isNode(key) || isMap(key)) continue;
-        const text = String((key as { value?: unknown }).value ?? "");
-        if (seen.has(text)) {
-          const line = lines.linePos(key.range?.[0] ?? 0).line;
-          found.push(`line ${line}: key ${JSON.stringify(text)} already set in map`);
-        }
-        seen.add(text);
-      }
-    },
-  });
-  return found;
+/**
+ * Parses the first document step by step; a unit is one token or one node.
+ *
+ * @param bytes UTF-8.
+ * @throws YamlSyntaxError from `step`; JsonSyntaxError if it is nested deeper than JSON may be.
+ */
+export function yamlParser(bytes: Uint8Array): Steps<ParsedYaml> {
+  return new YamlWork(bytes);
 }
 
-/** Turns what the library gives into JSON values, with an explicit stack. */
-function jsonFrom(root: unknown): JsonValue {
-  const holder: JsonValue[] = [];
-  const work: { from: unknown; put: (value: JsonValue) => void }[] = [
-    { from: root, put: (value) => holder.push(value) },
-  ];
-  for (let item = work.pop(); item !== undefined; item = work.pop()) {
-    const { from, put } = item;
-    if (from instanceof Map) {
-      const object = newJsonObject();
-      put(object);
-      for (const [key, value] of from) {
-        const name = keyText(key);
-        object[name] = null;
-        work.push({
-          from: value,
-          put: (child) => {
-            object[name] = child;
-          },
-        });
-      }
-    } else if (Array.isArray(from)) {
-      const array: JsonValue[] = from.map(() => null);
-      put(array);
-      from.forEach((value, index) => {
-        work.push({
-          from: value,
-          put: (child) => {
-            array[index] = child;
-          },
-        });
-      });
-    } else put(scalarFrom(from));
+class YamlWork implements Steps<ParsedYaml> {
+  readonly #bytes: Uint8Array;
+  #parser: YamlParser | undefined;
+  #decoder: YamlDecoder | undefined;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
   }
-  return holder[0] ?? null;
+
+  step(units: number): boolean {
+    this.#parser ??= new YamlParser(readableText(this.#bytes));
+    let left = units;
+    while (this.#decoder === undefined) {
+      if (left-- <= 0) return false;
+      if (this.#parser.step()) this.#decoder = new YamlDecoder(this.#parser.root);
+    }
+    for (; left > 0; left--) if (this.#decoder.step()) return true;
+    return false;
+  }
+
+  result(): ParsedYaml {
+    const { value = null, duplicates = [] } = this.#decoder ?? {};
+    return { value, duplicates };
+  }
 }
 
-function scalarFrom(value: unknown): JsonValue {
-  if (value === null || value === undefined) return null;
-  if (typeof value === "bigint") {
-    if (value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(value);
-    return value >= minInt64 && value <= maxUint64 ? value : Number(value);
-  }
-  if (typeof value === "string") return value.toWellFormed();
-  if (typeof value === "number") {
-    if (Number.isFinite(value)) return value;
-    throw new YamlSyntaxError(`error converting YAML to JSON: json: unsupported value: ${value}`);
-  }
-  if (typeof value === "boolean") return value;
-  return String(value);
+/** What may stand in YAML text; a zero byte may not, which marks the end for the reader. */
+const unreadable = /[^\t\n\r\u0020-\u007e\u0085\u00a0-\ufffd]/;
+
+function readableText(bytes: Uint8Array): string {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const text = textFromUtf8(buffer);
+  if (text.includes("\ufffd") && !buffer.equals(Buffer.from(text))) throw yamlFault(utf8Problem(buffer));
+  if (unreadable.test(text)) throw yamlFault("control characters are not allowed");
+  return text.startsWith("\ufeff") ? text.slice(1) : text;
 }
 
-function keyText(key: unknown): string {
-  if (typeof key === "object" && key !== null) {
-    throw new YamlSyntaxError("error converting YAML to JSON: yaml: invalid map key");
+/** The words for the first byte that is no UTF-8. */
+function utf8Problem(bytes: Buffer): string {
+  let at = 0;
+  while (bytes[at] !== undefined && startsValid(bytes, at)) at += widthOf(bytes[at] as number);
+  const width = widthOf(bytes[at] ?? 0);
+  if (width === 0) return "invalid leading UTF-8 octet";
+  if (at + width > bytes.length) return "incomplete UTF-8 octet sequence";
+  for (let next = at + 1; next < at + width; next++) {
+    if (((bytes[next] ?? 0) & 0xc0) !== 0x80) return "invalid trailing UTF-8 octet";
   }
-  return String(key ?? "null");
+  const isOverlong = bytes.toString("latin1", at, at + 2) < "\xc2\x80" || [0xe0, 0xf0].includes(bytes[at] as number);
+  return isOverlong ? "invalid length of a UTF-8 sequence" : "invalid Unicode character";
 }
 
-/** Writes a value, keys in byte order. Ends in a newline. */
+function startsValid(bytes: Buffer, at: number): boolean {
+  const width = widthOf(bytes[at] as number);
+  if (width === 0 || at + width > bytes.length) return false;
+  return textFromUtf8(bytes.subarray(at, at + width)) !== "\ufffd".repeat(width);
+}
+
+function widthOf(octet: number): number {
+  if (octet < 0x80) return 1;
+  if ((octet & 0xe0) === 0xc0) return 2;
+  if ((octet & 0xf0) === 0xe0) return 3;
+  return (octet & 0xf8) === 0xf0 ? 4 : 0;
+}
+
+/** Writes a value to the end at once, keys in go-yaml's order. Ends in a newline. */
 export function encodeYaml(value: JsonValue): string {
-  return stringify(plainFrom(value), {
-    version: "1.1",
-    schema: "yaml-1.1",
-    indentSeq: false,
-    lineWidth: 0,
-    aliasDuplicateObjects: false,
-    sortMapEntries: false,
-    customTags: jsonAndDateTags,
-    nullStr: "null",
-  });
+  return finish(yamlEncoder(value)).toString();
 }
 
-/** The library writes Maps in their order, and plain objects would lose `__proto__`. */
-function plainFrom(value: JsonValue): unknown {
-  const copy = cloneJson(value);
-  const holder: { root: unknown } = { root: copy };
-  const work: { from: JsonValue; put: (made: unknown) => void }[] = [
-    {
-      from: copy,
-      put: (made) => {
-        holder.root = made;
-      },
-    },
-  ];
-  for (let item = work.pop(); item !== undefined; item = work.pop()) {
-    const { from, put } = item;
-    if (typeof from !== "object" || from === null) {
-      put(from);
-      continue;
-    }
-    if (Array.isArray(from)) {
-      const array: unknown[] = new Array(from.length);
-      put(array);
-      from.forEach((child, index) => {
-        work.push({
-          from: child,
-          put: (made) => {
-            array[index] = made;
-          },
-        });
-      });
-      continue;
-    }
-    const map = new Map<string, unknown>();
-    put(map);
-    for (const key of sortedKeys(from as JsonObject)) map.set(key, undefined);
-    for (const key of map.keys()) {
-      work.push({
-        from: (from as JsonObject)[key] as JsonValue,
-        put: (made) => map.set(key, made),
-      });
-    }
-  }
-  return holder.root;
+/** Writes a value step by step; a unit is one value. */
+export function yamlEncoder(value: JsonValue): Steps<Buffer> {
+  return new YamlEncoder(value);
 }
