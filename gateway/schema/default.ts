@@ -1,47 +1,59 @@
 /**
  * Removes nulls that mean nothing and fills in defaults, as a walk with its own stack.
  *
- * A null for a field that is not nullable is dropped, or becomes the default if there is one.
- * Source: apiextensions-apiserver pkg/apiserver/schema/defaulting/{algorithm,prune}.go.
+ * A null for a field that is not nullable is dropped, or becomes the default if there is one. In a
+ * list such a null stays where there is no default: an item can't go without moving the others.
+ * Source: apiextensions-apiserver pkg/apiserver/schema/defaulting/{algorithm,prunenulls}.go.
  */
 import { cloneJson, isJsonObject, type JsonObject, type JsonValue } from "../apimachinery/json.ts";
 import type { Steps } from "../apimachinery/steps.ts";
-import type { Schema, SchemaNode } from "./node.ts";
+import { nodeOfKey, type Schema, type SchemaNode } from "./node.ts";
 
 interface Pending {
   readonly value: JsonObject | JsonValue[];
   readonly node: SchemaNode;
+  /** Whether the value is part of a default, whose own nulls are meant. */
+  readonly isDefault: boolean;
 }
 
 /** Defaults an object in place. A unit is one object or list. */
 export function defaultSteps(schema: Schema, object: JsonObject): Steps<void> {
-  const stack: Pending[] = [{ value: object, node: schema.root }];
+  const stack: Pending[] = [{ value: object, node: schema.root, isDefault: false }];
 
-  function push(value: JsonValue | undefined, node: SchemaNode | true | undefined): void {
-    if (typeof value !== "object" || value === null || node === undefined || node === true) return;
-    stack.push({ value, node });
+  function push(value: JsonValue | undefined, node: SchemaNode, isDefault: boolean): void {
+    if (typeof value !== "object" || value === null) return;
+    if (node.properties.size === 0 && node.items === undefined && typeof node.additional !== "object") return;
+    stack.push({ value, node, isDefault });
   }
 
-  function defaultObject(value: JsonObject, node: SchemaNode): void {
-    for (const [key, property] of node.properties) {
+  function defaultObject(value: JsonObject, node: SchemaNode, isDefault: boolean): void {
+    let filled: Set<string> | undefined;
+    const fill = (key: string, content: JsonValue) => {
+      value[key] = cloneJson(content);
+      filled ??= new Set();
+      filled.add(key);
+    };
+    for (const [key, property] of node.defaulted) {
       const present = value[key];
-      const isMissing = present === undefined || (present === null && !property.nullable);
-      if (isMissing && property.defaultValue !== undefined) value[key] = cloneJson(property.defaultValue);
-      else if (present === null && !property.nullable) delete value[key];
-      push(value[key], property);
+      if (present === undefined || (present === null && !property.nullable))
+        fill(key, property.defaultValue as JsonValue);
     }
-    if (node.additional === undefined || node.additional === true) return;
-    const { additional } = node;
     for (const key of Object.keys(value)) {
-      if (node.properties.has(key)) continue;
-      if (value[key] === null && !additional.nullable) {
-        if (additional.defaultValue === undefined) {
-          delete value[key];
-          continue;
-        }
-        value[key] = cloneJson(additional.defaultValue);
+      const inner = nodeOfKey(node, key);
+      if (inner === undefined) continue;
+      if (value[key] === null && !inner.nullable) {
+        if (inner.defaultValue !== undefined) fill(key, inner.defaultValue);
+        else if (!isDefault) delete value[key];
       }
-      push(value[key], additional);
+      push(value[key], inner, isDefault || filled?.has(key) === true);
+    }
+  }
+
+  function defaultList(value: JsonValue[], items: SchemaNode, isDefault: boolean): void {
+    for (let index = 0; index < value.length; index++) {
+      const isFilled = value[index] === null && !items.nullable && items.defaultValue !== undefined;
+      if (isFilled) value[index] = cloneJson(items.defaultValue as JsonValue);
+      push(value[index], items, isDefault || isFilled);
     }
   }
 
@@ -50,16 +62,9 @@ export function defaultSteps(schema: Schema, object: JsonObject): Steps<void> {
       for (let left = units; left > 0; left--) {
         const next = stack.pop();
         if (next === undefined) return true;
-        const { value, node } = next;
-        if (isJsonObject(value)) defaultObject(value, node);
-        else if (node.items !== undefined) {
-          const { items } = node;
-          (value as JsonValue[]).forEach((item, index, list) => {
-            if (item === null && !items.nullable && items.defaultValue !== undefined)
-              list[index] = cloneJson(items.defaultValue);
-            push(list[index], items);
-          });
-        }
+        const { value, node, isDefault } = next;
+        if (isJsonObject(value)) defaultObject(value, node, isDefault);
+        else if (node.items !== undefined) defaultList(value as JsonValue[], node.items, isDefault);
       }
       return stack.length === 0;
     },

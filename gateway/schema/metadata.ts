@@ -2,17 +2,26 @@
  * Brings metadata into the shape of ObjectMeta: known fields of the right types, nothing else.
  *
  * On a write an ill-typed field is refused with Go's words; on a read it is dropped. Unknown fields
- * are dropped and named. Empty values go, as a Go struct's omitted ones would.
- * Source: apiextensions-apiserver pkg/apiserver/schema/objectmeta/coerce.go; metav1.ObjectMeta.
+ * are dropped and named. Empty values go, as a Go struct's omitted ones would, and times become whole
+ * seconds of UTC. Fields are read in the order of their names: of several faults Go tells the first,
+ * but a time that can't be read goes before all others.
+ * Source: apiextensions-apiserver pkg/apiserver/schema/objectmeta/coerce.go; metav1.ObjectMeta;
+ * apiserver pkg/endpoints/handlers/rest.go (transformDecodeError).
  */
-import { isJsonObject, type JsonObject, type JsonValue, newJsonObject } from "../apimachinery/json.ts";
-import { badRequest } from "../apimachinery/status.ts";
-import { parseTime } from "../apimachinery/time.ts";
+import { goQuote } from "../apimachinery/go-text.ts";
+import { goTypeWord } from "../apimachinery/go-type.ts";
+import { encodeJson, isJsonObject, type JsonObject, type JsonValue, newJsonObject } from "../apimachinery/json.ts";
+import { badRequest, type StatusError } from "../apimachinery/status.ts";
+import { formatTime, parseTime } from "../apimachinery/time.ts";
+import { goTimeFault } from "./go-time.ts";
 
 /** A field that does not have its type; the message is Go's. */
 export class MetadataTypeError extends Error {
   override readonly name = "MetadataTypeError";
 }
+
+/** A time that can't be read: Go's decoder stops at once. */
+class MetadataTimeError extends MetadataTypeError {}
 
 /** How to treat what is wrong. */
 export interface CoerceOptions {
@@ -23,68 +32,73 @@ export interface CoerceOptions {
   readonly version?: string;
 }
 
-/** Reads a field; undefined leaves it out. Throws MetadataTypeError. */
-type Reader = (value: JsonValue, field: string, unknown: (path: string) => void) => JsonValue | undefined;
+/** Where a field stands: the Go struct that has it, and its path from ObjectMeta. */
+interface Place {
+  readonly struct: string;
+  readonly field: string;
+}
 
-const text: Reader = (value, field) => {
+/** Reads a field; undefined leaves it out. Throws MetadataTypeError. */
+type Reader = (value: JsonValue, place: Place, unknown: (path: string) => void) => JsonValue | undefined;
+
+const text: Reader = (value, place) => {
   if (value === null || value === "") return undefined;
   if (typeof value === "string") return value;
-  throw wrongType(value, field, "string");
+  throw wrongType(value, place, "string");
 };
-const integer: Reader = (value, field) => {
+const integer: Reader = (value, place) => {
   if (value === null) return undefined;
-  if (typeof value === "bigint" || (typeof value === "number" && Number.isInteger(value))) return value;
-  if (typeof value === "number")
-    throw new MetadataTypeError(
-      `json: cannot unmarshal number ${value} into Go struct field ObjectMeta.${field} of type int64`,
-    );
-  throw wrongType(value, field, "int64");
+  if (typeof value === "bigint") return value;
+  if (typeof value !== "number") throw wrongType(value, place, "int64");
+  if (Number.isSafeInteger(value)) return value;
+  const exact = Number.isInteger(value) ? BigInt(value) : undefined;
+  if (exact !== undefined && BigInt.asIntN(64, exact) === exact) return exact;
+  throw new MetadataTypeError(
+    `json: cannot unmarshal number ${encodeJson(value)} into ${intoField(place)} of type int64`,
+  );
 };
-const nonZero: Reader = (value, field, unknown) => integer(value, field, unknown) || undefined;
-const flag: Reader = (value, field) => {
+const nonZero: Reader = (value, place, unknown) => integer(value, place, unknown) || undefined;
+const flag: Reader = (value, place) => {
   if (value === null) return undefined;
   if (typeof value === "boolean") return value;
-  throw wrongType(value, field, "bool");
+  throw wrongType(value, place, "bool");
 };
-const time: Reader = (value, field) => {
+const zeroTime = "0001-01-01T00:00:00Z";
+const time: Reader = (value, place) => {
   if (value === null) return undefined;
-  if (typeof value !== "string") throw wrongType(value, field, "string");
-  if (parseTime(value) === undefined) {
-    throw new MetadataTypeError(
-      `parsing time ${JSON.stringify(value)} as "2006-01-02T15:04:05Z07:00": cannot parse ${JSON.stringify(value)} as "2006"`,
-    );
-  }
-  return value;
+  if (typeof value !== "string") throw new MetadataTimeError(wrongType(value, place, "string").message);
+  // Go takes an hour of one digit too.
+  const parsed = parseTime(value.replace(/T(\d:)/, "T0$1"));
+  if (parsed === undefined) throw new MetadataTimeError(goTimeFault(value));
+  const shown = formatTime(parsed);
+  return shown === zeroTime ? undefined : shown;
 };
-const texts: Reader = (value, field) => {
+const texts: Reader = (value, place) => {
   if (value === null) return undefined;
-  if (!Array.isArray(value)) throw wrongType(value, field, "[]string");
+  if (!Array.isArray(value)) throw wrongType(value, place, "[]string");
   if (value.length === 0) return undefined;
-  return value.map((item) => text(item, field, () => {}) ?? "");
+  return value.map((item) => text(item, place, () => {}) ?? "");
 };
-const textMap: Reader = (value, field) => {
+const textMap: Reader = (value, place) => {
   if (value === null) return undefined;
-  if (!isJsonObject(value)) throw wrongType(value, field, "map[string]string");
-  const keys = Object.keys(value);
+  if (!isJsonObject(value)) throw wrongType(value, place, "map[string]string");
+  const keys = Object.keys(value).sort();
   if (keys.length === 0) return undefined;
   const out = newJsonObject();
-  for (const key of keys) out[key] = text(value[key] as JsonValue, field, () => {}) ?? "";
+  for (const key of keys) out[key] = text(value[key] as JsonValue, place, () => {}) ?? "";
   return out;
 };
-const anyObject: Reader = (value, field) => {
-  if (value === null) return undefined;
-  if (!isJsonObject(value)) throw wrongType(value, field, "v1.FieldsV1");
-  return value;
-};
+const anyValue: Reader = (value) => value ?? undefined;
 
-function listOf(goType: string, fields: Readonly<Record<string, Reader>>, kept: readonly string[]): Reader {
-  return (value, field, unknown) => {
+function listOf(struct: string, fields: Readonly<Record<string, Reader>>, kept: readonly string[]): Reader {
+  return (value, place, unknown) => {
     if (value === null) return undefined;
-    if (!Array.isArray(value)) throw wrongType(value, field, `[]v1.${goType}`);
+    if (!Array.isArray(value)) throw wrongType(value, place, `[]v1.${struct}`);
     if (value.length === 0) return undefined;
     return value.map((item, index) => {
-      if (item !== null && !isJsonObject(item)) throw wrongType(item, field, `v1.${goType}`);
-      const out = readFields(item ?? newJsonObject(), fields, `${field}.`, (path) => unknown(`[${index}].${path}`));
+      if (item !== null && !isJsonObject(item)) throw wrongType(item, place, `v1.${struct}`);
+      const inner = { struct, prefix: `${place.field}.` };
+      const out = readFields(item ?? newJsonObject(), fields, inner, (path) => unknown(`[${index}].${path}`), false);
       for (const key of kept) out[key] ??= "";
       return out;
     });
@@ -118,7 +132,7 @@ const fields: Readonly<Record<string, Reader>> = {
       apiVersion: text,
       time,
       fieldsType: text,
-      fieldsV1: anyObject,
+      fieldsV1: anyValue,
       subresource: text,
     },
     [],
@@ -126,9 +140,9 @@ const fields: Readonly<Record<string, Reader>> = {
 };
 
 /**
- * Brings an object's metadata into shape, in place, and checks apiVersion and kind.
+ * Brings an object's metadata into shape, in place.
  *
- * @returns the paths of unknown fields, `metadata.foo`.
+ * @returns the paths of unknown fields, `metadata.foo`, sorted.
  * @throws StatusError 400 for an ill-typed field, unless malformed ones are dropped.
  */
 export function coerceMetadata(object: JsonObject, options: CoerceOptions): { readonly unknown: readonly string[] } {
@@ -140,58 +154,71 @@ export function coerceMetadata(object: JsonObject, options: CoerceOptions): { re
     return { unknown: read.unknown.map((path) => `metadata.${path}`) };
   } catch (error) {
     if (!(error instanceof MetadataTypeError)) throw error;
-    const kind = options.kind ?? String(object["kind"]);
-    throw badRequest(`${kind} in version "${options.version ?? ""}" cannot be handled as a ${kind}: ${error.message}`);
+    if (options.dropMalformed) {
+      object["metadata"] = newJsonObject();
+      return { unknown: [] };
+    }
+    throw cannotBeHandled(options.kind ?? String(object["kind"]), options.version ?? "", error.message);
   }
 }
 
-/** Reads metadata of any object, embedded ones too. @throws MetadataTypeError unless malformed fields are dropped. */
+/** 400 for a body that can't be taken as an object of its kind. */
+export function cannotBeHandled(kind: string, version: string, why: string): StatusError {
+  return badRequest(`${kind} in version ${goQuote(version)} cannot be handled as a ${kind}: ${why}`);
+}
+
+/**
+ * Reads metadata of any object, embedded ones too.
+ * @throws MetadataTypeError if it is no object; for an ill-typed field too, unless those are dropped.
+ */
 export function readMetadata(
   metadata: JsonValue,
   dropMalformed: boolean,
-): { readonly metadata: JsonObject; readonly unknown: string[] } {
+): { readonly metadata: JsonObject; readonly unknown: readonly string[] } {
+  if (metadata === null) return { metadata: newJsonObject(), unknown: [] };
+  if (!isJsonObject(metadata))
+    throw new MetadataTypeError(`json: cannot unmarshal ${goTypeWord(metadata)} into Go value of type v1.ObjectMeta`);
   const unknown: string[] = [];
-  if (metadata === null) return { metadata: newJsonObject(), unknown };
-  if (!isJsonObject(metadata)) {
-    if (dropMalformed) return { metadata: newJsonObject(), unknown };
-    throw new MetadataTypeError(`json: cannot unmarshal ${goType(metadata)} into Go value of type v1.ObjectMeta`);
-  }
-  return { metadata: readFields(metadata, fields, "", (path) => unknown.push(path), dropMalformed), unknown };
+  const place = { struct: "ObjectMeta", prefix: "" };
+  return { metadata: readFields(metadata, fields, place, (path) => unknown.push(path), dropMalformed), unknown };
 }
 
 function readFields(
   source: JsonObject,
   readers: Readonly<Record<string, Reader>>,
-  prefix: string,
+  place: { readonly struct: string; readonly prefix: string },
   unknown: (path: string) => void,
-  dropMalformed = false,
+  dropMalformed: boolean,
 ): JsonObject {
   const out = newJsonObject();
-  for (const key of Object.keys(source)) {
+  let first: MetadataTypeError | undefined;
+  for (const key of Object.keys(source).sort()) {
     const reader = Object.hasOwn(readers, key) ? readers[key] : undefined;
     if (reader === undefined) {
       unknown(key);
       continue;
     }
     try {
-      const value = reader(source[key] as JsonValue, prefix + key, (path) => unknown(key + path));
+      const where = { struct: place.struct, field: place.prefix + key };
+      const value = reader(source[key] as JsonValue, where, (path) => unknown(key + path));
       if (value !== undefined) out[key] = value;
     } catch (error) {
-      if (!(dropMalformed && error instanceof MetadataTypeError)) throw error;
+      if (!(error instanceof MetadataTypeError)) throw error;
+      if (dropMalformed) continue;
+      if (error instanceof MetadataTimeError) throw error;
+      first ??= error;
     }
   }
+  if (first !== undefined) throw first;
   return out;
 }
 
-function wrongType(value: JsonValue, field: string, wanted: string): MetadataTypeError {
+function wrongType(value: JsonValue, place: Place, wanted: string): MetadataTypeError {
   return new MetadataTypeError(
-    `json: cannot unmarshal ${goType(value)} into Go struct field ObjectMeta.${field} of type ${wanted}`,
+    `json: cannot unmarshal ${goTypeWord(value)} into ${intoField(place)} of type ${wanted}`,
   );
 }
 
-function goType(value: JsonValue): string {
-  if (Array.isArray(value)) return "array";
-  if (typeof value === "object") return "object";
-  if (typeof value === "boolean") return "bool";
-  return typeof value === "string" ? "string" : "number";
+function intoField({ struct, field }: Place): string {
+  return `Go struct field ${struct}.${field}`;
 }

@@ -1,7 +1,7 @@
 /**
  * A compiled schema: what the hot passes need of each node, computed once.
  *
- * The tree is as deep as the schema, never as deep as the data; compile bounds it.
+ * The tree is as deep as the schema, never as deep as the data; the lint bounds it.
  */
 import type { JsonObject, JsonValue } from "../apimachinery/json.ts";
 import type { Pattern } from "./pattern.ts";
@@ -11,11 +11,11 @@ export const maxSchemaDepth = 200;
 
 /** Bounds of a number. */
 export interface NumberRules {
-  readonly minimum: number | bigint | undefined;
+  readonly minimum: number | undefined;
   readonly exclusiveMinimum: boolean;
-  readonly maximum: number | bigint | undefined;
+  readonly maximum: number | undefined;
   readonly exclusiveMaximum: boolean;
-  readonly multipleOf: number | bigint | undefined;
+  readonly multipleOf: number | undefined;
 }
 
 /** Bounds of a size: characters, items or properties. */
@@ -29,10 +29,18 @@ export interface SchemaNode {
   /** Empty: any type. `["integer", "string"]` for int-or-string. */
   readonly types: readonly string[];
   readonly nullable: boolean;
+  /** `""` where there is none, or one that Kubernetes ignores for this type. */
   readonly format: string;
+  /** Whether the format is one of text that is looked at. */
+  readonly formatCheck: ((text: string) => boolean) | undefined;
+  /** Sorted by key. */
   readonly properties: ReadonlyMap<string, SchemaNode>;
-  /** True: any value under any key; undefined: keys that aren't properties are unknown. */
-  readonly additional: SchemaNode | true | undefined;
+  /** The properties that have a default. */
+  readonly defaulted: readonly (readonly [string, SchemaNode])[];
+  /** The properties in or below which there is a list of type set or map, last key first. */
+  readonly listTyped: readonly (readonly [string, SchemaNode])[];
+  /** True: any value under any key; false: no other keys; undefined: keys that aren't properties are unknown. */
+  readonly additional: SchemaNode | boolean | undefined;
   readonly items: SchemaNode | undefined;
   readonly required: readonly string[];
   readonly enumeration: readonly JsonValue[] | undefined;
@@ -55,10 +63,12 @@ export interface SchemaNode {
   readonly mapType: "granular" | "atomic" | undefined;
   /** CEL rules as they stand in the schema, for a later pass. */
   readonly rules: readonly JsonValue[];
-  /** Whether this node or one below has a default. */
-  readonly hasDefaults: boolean;
-  /** Whether this node or one below is a set, a map or an embedded resource. */
+  /** Whether allOf, anyOf, oneOf or not is there. */
+  readonly hasCombinations: boolean;
+  /** Whether this node or one below is a list of type set or map. */
   readonly hasListTypes: boolean;
+  /** Whether this node or one below is an embedded resource. */
+  readonly hasEmbedded: boolean;
   /** The schema that this node was compiled from. */
   readonly source: JsonObject;
 }
@@ -69,14 +79,14 @@ export interface Schema {
   readonly source: JsonObject;
 }
 
-/** A value in a walk: where it is, and which node describes it. */
-export interface Visit {
-  readonly value: JsonValue;
-  readonly node: SchemaNode | undefined;
-  readonly path: string;
-}
-
 /** Gives the path of a field. */
 export function childPath(path: string, key: string): string {
   return path === "" ? key : `${path}.${key}`;
+}
+
+/** Gives the node that describes a key: its property, or that of all further keys; undefined if there is none. */
+export function nodeOfKey(node: SchemaNode, key: string): SchemaNode | undefined {
+  const property = node.properties.get(key);
+  if (property !== undefined) return property;
+  return typeof node.additional === "object" ? node.additional : undefined;
 }

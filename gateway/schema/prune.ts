@@ -13,57 +13,79 @@ import { childPath, type Schema, type SchemaNode } from "./node.ts";
 const maxUnknown = 1000;
 const resourceFields = new Set(["apiVersion", "kind", "metadata"]);
 
+/** What pruning found. */
+export interface Pruned {
+  /** Paths of what was removed, sorted: `spec.ports[0].foo`. Empty unless asked for. */
+  readonly unknown: readonly string[];
+}
+
 interface Pending {
   readonly value: JsonObject | JsonValue[];
   /** Undefined: nothing is known here. */
   readonly node: SchemaNode | undefined;
   readonly path: string;
   readonly isResource: boolean;
+  /** Whether fields that the node doesn't know stay. */
+  readonly keeps: boolean;
 }
 
-/** Prunes an object in place. A unit is one object or list. The paths are sorted. */
+/** Prunes an object in place. A unit is one object or list. */
 export function pruneSteps(
   schema: Schema,
   object: JsonObject,
   options: { readonly trackUnknown: boolean },
-): Steps<{ readonly unknown: readonly string[] }> {
-  const unknown: string[] = [];
-  const stack: Pending[] = [{ value: object, node: schema.root, path: "", isResource: true }];
+): Steps<Pruned> {
+  return pruneValueSteps(schema.root, object, { ...options, isResource: true });
+}
 
-  function push(value: JsonValue | undefined, node: SchemaNode | undefined, path: string): void {
+/** Prunes a value in place. `isResource`: apiVersion, kind and metadata of the value itself survive. */
+export function pruneValueSteps(
+  root: SchemaNode,
+  whole: JsonValue,
+  options: { readonly trackUnknown: boolean; readonly isResource: boolean },
+): Steps<Pruned> {
+  const unknown: string[] = [];
+  const stack: Pending[] = [];
+  push(whole, root, "", options.isResource, false);
+
+  function push(
+    value: JsonValue | undefined,
+    node: SchemaNode | undefined,
+    path: string,
+    isResource: boolean,
+    isKept: boolean,
+  ): void {
     if (typeof value !== "object" || value === null) return;
-    // What a node preserves and does not describe is nobody's to look into.
-    if (
-      node?.preserveUnknown &&
-      node.properties.size === 0 &&
-      node.items === undefined &&
-      node.additional === undefined
-    )
-      return;
-    stack.push({ value, node, path, isResource: node?.embedded === true });
+    const keeps = isKept || node?.preserveUnknown === true;
+    // What is kept and not described is nobody's to look into.
+    if (keeps && (node === undefined || isBlank(node))) return;
+    stack.push({ value, node, path, isResource: isResource || node?.embedded === true, keeps });
   }
 
-  function pruneObject(value: JsonObject, { node, path, isResource }: Pending): void {
+  function pruneObject(value: JsonObject, { node, path, isResource, keeps }: Pending): void {
     for (const key of Object.keys(value)) {
       if (isResource && resourceFields.has(key)) continue;
       const property = node?.properties.get(key);
-      const inner = options.trackUnknown ? childPath(path, key) : "";
-      if (property !== undefined) push(value[key], property, inner);
-      else if (node?.additional !== undefined) {
-        if (node.additional !== true) push(value[key], node.additional, inner);
-        else push(value[key], undefined, inner);
-      } else if (!node?.preserveUnknown) {
+      if (property === undefined && node?.additional === undefined) {
+        if (keeps) continue;
         delete value[key];
-        if (options.trackUnknown && unknown.length < maxUnknown) unknown.push(inner);
+        if (options.trackUnknown && unknown.length < maxUnknown) unknown.push(childPath(path, key));
+        continue;
       }
+      const inner = value[key];
+      if (typeof inner !== "object" || inner === null) continue;
+      const innerPath = options.trackUnknown ? childPath(path, key) : "";
+      const { additional } = node as SchemaNode;
+      push(inner, property ?? (typeof additional === "object" ? additional : undefined), innerPath, false, false);
     }
   }
 
-  function pruneList(value: JsonValue[], { node, path }: Pending): void {
-    if (node?.preserveUnknown && node.items === undefined) return;
-    value.forEach((item, index) => {
-      push(item, node?.items, options.trackUnknown ? `${path}[${index}]` : "");
-    });
+  function pruneList(value: JsonValue[], { node, path, keeps }: Pending): void {
+    for (let index = 0; index < value.length; index++) {
+      const item = value[index];
+      if (typeof item !== "object" || item === null) continue;
+      push(item, node?.items, options.trackUnknown ? `${path}[${index}]` : "", false, keeps);
+    }
   }
 
   return {
@@ -76,6 +98,19 @@ export function pruneSteps(
       }
       return stack.length === 0;
     },
-    result: () => ({ unknown: unknown.sort() }),
+    result: () => ({ unknown: sortedByBytes(unknown) }),
   };
+}
+
+function isBlank(node: SchemaNode): boolean {
+  return node.properties.size === 0 && node.items === undefined && node.additional === undefined;
+}
+
+/** Sorts as Go does, by bytes of UTF-8: beyond the basic plane that isn't JavaScript's order. */
+export function sortedByBytes(texts: string[]): string[] {
+  if (texts.length < 2) return texts;
+  return texts
+    .map((text) => ({ text, bytes: Buffer.from(text) }))
+    .sort((a, b) => Buffer.compare(a.bytes, b.bytes))
+    .map(({ text }) => text);
 }
