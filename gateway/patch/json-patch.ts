@@ -1,165 +1,160 @@
 /**
- * JSON patch, RFC 6902, as kube-apiserver applies it: negative indices count from the end, a replace
- * of a missing key adds it, and what copies may add is bounded.
+ * JSON patch, RFC 6902, as kube-apiserver applies it.
  *
- * Source: gopkg.in/evanphx/json-patch.v4; apiserver pkg/endpoints/handlers/patch.go.
+ * Its own ways: negative indices count from the end, a replace of a missing key adds it, a copy of a
+ * missing key copies null, a test of a missing key passes against null, and what copies may add is
+ * bounded. Not taken over: it compares texts, so that 1.0 is not 1 and "<" never equals itself.
+ * Source: gopkg.in/evanphx/json-patch.v4 v4.13; apiserver pkg/endpoints/handlers/patch.go.
  */
 import {
   cloneJson,
-  encodeJson,
   isJsonObject,
+  type JsonArray,
   type JsonObject,
   type JsonValue,
   jsonEqual,
 } from "../apimachinery/json.ts";
-import { badRequest, requestEntityTooLarge, StatusError } from "../apimachinery/status.ts";
+import { StatusError } from "../apimachinery/status.ts";
+import { finish, type Steps } from "../apimachinery/steps.ts";
+import type { JsonPatchOperation } from "./json-patch-operations.ts";
+import { isNestedTooDeep, jsonSize } from "./measure.ts";
 
-/** One operation. `value` is undefined if the patch gave none. */
-export interface JsonPatchOperation {
-  readonly op: string;
-  readonly path: string | undefined;
-  readonly from: string | undefined;
-  readonly value: JsonValue | undefined;
-}
-
-/** kube-apiserver's bounds: on the number of operations, and on the bytes that copies may add. */
-const maxOperations = 10_000;
+/** kube-apiserver's bound on the bytes that the copies of one patch may add. */
 const maxCopiedBytes = 3 * 1024 * 1024;
+/** Elements of a list that one unit of work moves. */
+const elementsPerUnit = 500;
 
 /**
- * Reads a patch.
- * @throws StatusError 400 if it is no list of objects, 413 if it is too long.
- */
-export function parseJsonPatch(value: JsonValue): readonly JsonPatchOperation[] {
-  if (value === null) return [];
-  if (!Array.isArray(value)) {
-    throw badRequest(
-      `error decoding patch: json: cannot unmarshal ${goType(value)} into Go value of type jsonpatch.Patch`,
-    );
-  }
-  if (value.length > maxOperations) {
-    throw requestEntityTooLarge(
-      `The allowed maximum operations in a JSON patch is ${maxOperations}, got ${value.length}`,
-    );
-  }
-  return value.map((item) => {
-    if (item !== null && !isJsonObject(item)) {
-      throw badRequest(
-        `error decoding patch: json: cannot unmarshal ${goType(item)} into Go value of type jsonpatch.Operation`,
-      );
-    }
-    const text = (field: string) => (typeof item?.[field] === "string" ? item[field] : undefined);
-    return { op: text("op") ?? "unknown", path: text("path"), from: text("from"), value: item?.["value"] };
-  });
-}
-
-/**
- * Gives the patched document.
+ * Gives the patched document; the input stays as it is.
  * @throws StatusError 422 if an operation can't be applied or a test fails; it doesn't say which, as kube-apiserver.
  */
 export function applyJsonPatch(document: JsonValue, operations: readonly JsonPatchOperation[]): JsonValue {
-  const holder = { root: cloneJson(document) };
-  let copiedBytes = 0;
-  for (const operation of operations) {
-    switch (operation.op) {
+  return finish(jsonPatchSteps(document, operations));
+}
+
+/** Does applyJsonPatch's work step by step; a unit is an operation, or the moving of a few list elements. */
+export function jsonPatchSteps(document: JsonValue, operations: readonly JsonPatchOperation[]): Steps<JsonValue> {
+  return new JsonPatchRun(document, operations);
+}
+
+class JsonPatchRun implements Steps<JsonValue> {
+  readonly #operations: readonly JsonPatchOperation[];
+  #root: JsonValue;
+  #next = 0;
+  #copiedBytes = 0;
+  /** Units that the last operation took beyond its own. */
+  #extraUnits = 0;
+
+  constructor(document: JsonValue, operations: readonly JsonPatchOperation[]) {
+    this.#root = cloneJson(document);
+    this.#operations = operations;
+  }
+
+  result(): JsonValue {
+    return this.#root;
+  }
+
+  step(units: number): boolean {
+    for (let left = units; left > 0; left -= 1 + this.#extraUnits) {
+      const operation = this.#operations[this.#next++];
+      if (operation === undefined) {
+        if (isNestedTooDeep(this.#root)) throw rejected();
+        return true;
+      }
+      this.#extraUnits = 0;
+      this.#apply(operation);
+    }
+    return false;
+  }
+
+  #apply(operation: JsonPatchOperation): void {
+    const { op, path } = operation;
+    switch (op) {
       case "add":
-        insert(containerOf(holder.root, operation.path), givenValue(operation));
-        break;
+        return this.#insert(this.#placeOf(path), givenValue(operation));
       case "remove":
-        remove(containerOf(holder.root, operation.path));
-        break;
+        return this.#remove(this.#placeOf(path));
       case "replace":
-        if (operation.path === "") holder.root = wholeOf(operation);
-        else replace(containerOf(holder.root, operation.path), givenValue(operation));
-        break;
+        if (path === "") this.#root = wholeOf(operation);
+        else replace(this.#placeOf(path), givenValue(operation));
+        return;
       case "move": {
-        const from = containerOf(holder.root, operation.from);
-        const moved = existing(from);
-        remove(from);
-        insert(containerOf(holder.root, operation.path), moved);
-        break;
+        const from = this.#placeOf(operation.from);
+        const moved = valueAt(from);
+        this.#remove(from);
+        return this.#insert(this.#placeOf(path), moved);
       }
-      case "copy": {
-        const copied = cloneJson(existing(containerOf(holder.root, operation.from)));
-        copiedBytes += Buffer.byteLength(encodeJson(copied));
-        if (copiedBytes > maxCopiedBytes) throw rejected();
-        insert(containerOf(holder.root, operation.path), copied);
-        break;
+      case "copy":
+        return this.#copy(valueAt(this.#placeOf(operation.from)), this.#placeOf(path));
+      case "test": {
+        const found = path === "" ? this.#root : valueAt(this.#placeOf(path));
+        if (!jsonEqual(found, operation.value ?? null)) throw rejected();
+        return;
       }
-      case "test":
-        if (
-          !jsonEqual(
-            operation.path === "" ? holder.root : found(containerOf(holder.root, operation.path)),
-            operation.value ?? null,
-          )
-        ) {
-          throw rejected();
-        }
-        break;
       default:
         throw rejected();
     }
   }
-  return holder.root;
+
+  #copy(value: JsonValue, to: Place): void {
+    if (value !== null) this.#copiedBytes += jsonSize(value);
+    if (this.#copiedBytes > maxCopiedBytes) throw rejected();
+    this.#insert(to, cloneJson(value));
+  }
+
+  /** Finds the container of the last segment. As Go's, it doesn't ask what stands before the first slash. */
+  #placeOf(path: string | undefined): Place {
+    const parts = path?.split("/") ?? [];
+    if (parts.length < 2) throw rejected();
+    let container = this.#root;
+    for (let index = 1; index < parts.length - 1; index++) {
+      if (typeof container !== "object" || container === null) throw rejected();
+      container = valueAt({ container, key: decodeKey(parts[index] as string) });
+    }
+    if (typeof container !== "object" || container === null) throw rejected();
+    return { container, key: decodeKey(parts[parts.length - 1] as string) };
+  }
+
+  #insert({ container, key }: Place, value: JsonValue): void {
+    if (!Array.isArray(container)) container[key] = value;
+    else if (key === "-") container.push(value);
+    else {
+      container.splice(indexOf(key, container.length + 1), 0, value);
+      this.#extraUnits += container.length / elementsPerUnit;
+    }
+  }
+
+  #remove({ container, key }: Place): void {
+    if (Array.isArray(container)) {
+      container.splice(indexOf(key, container.length), 1);
+      this.#extraUnits += container.length / elementsPerUnit;
+    } else if (container[key] === undefined) throw rejected();
+    else delete container[key];
+  }
 }
 
 interface Place {
-  readonly container: JsonObject | JsonValue[];
+  readonly container: JsonObject | JsonArray;
   readonly key: string;
 }
 
-function containerOf(root: JsonValue, path: string | undefined): Place {
-  const parts = path?.split("/") ?? [];
-  if (parts.length < 2) throw rejected();
-  let container: JsonValue = root;
-  for (const part of parts.slice(1, -1)) {
-    const next = childOf(container, decodeKey(part));
-    if (next === undefined || next === null || typeof next !== "object") throw rejected();
-    container = next;
-  }
-  if (typeof container !== "object" || container === null) throw rejected();
-  return { container, key: decodeKey(parts[parts.length - 1] as string) };
-}
-
-function childOf(container: JsonValue, key: string): JsonValue | undefined {
-  if (Array.isArray(container)) return container[indexOf(key, container.length, container.length - 1)];
-  return isJsonObject(container) ? container[key] : undefined;
-}
-
 /** The value at a place; null where an object has no such key, as Go's map gives. */
-function found({ container, key }: Place): JsonValue {
-  return childOf(container, key) ?? null;
-}
-
-function existing(place: Place): JsonValue {
-  const value = childOf(place.container, place.key);
-  if (value === undefined) throw rejected();
-  return value;
-}
-
-function insert({ container, key }: Place, value: JsonValue): void {
-  if (!Array.isArray(container)) container[key] = value;
-  else if (key === "-") container.push(value);
-  else container.splice(indexOf(key, container.length + 1, container.length), 0, value);
+function valueAt({ container, key }: Place): JsonValue {
+  const value = Array.isArray(container) ? container[indexOf(key, container.length)] : container[key];
+  return value ?? null;
 }
 
 function replace({ container, key }: Place, value: JsonValue): void {
-  if (Array.isArray(container)) container[indexOf(key, container.length, container.length - 1)] = value;
+  if (Array.isArray(container)) container[indexOf(key, container.length)] = value;
   else container[key] = value;
 }
 
-function remove({ container, key }: Place): void {
-  if (Array.isArray(container)) container.splice(indexOf(key, container.length, container.length - 1), 1);
-  else if (container[key] === undefined) throw rejected();
-  else delete container[key];
-}
-
-/** Reads an index; a negative one counts back from `count`. */
-function indexOf(key: string, count: number, last: number): number {
+/** Reads an index below `count`; a negative one counts back from it. */
+function indexOf(key: string, count: number): number {
   if (!/^[+-]?[0-9]+$/.test(key)) throw rejected();
   const number = Number(key);
   const index = number < 0 ? number + count : number;
-  if (index < 0 || index > last) throw rejected();
+  if (index < 0 || index >= count) throw rejected();
   return index;
 }
 
@@ -169,12 +164,12 @@ function givenValue(operation: JsonPatchOperation): JsonValue {
 
 function wholeOf(operation: JsonPatchOperation): JsonValue {
   const value = givenValue(operation);
-  if (typeof value !== "object" || value === null) throw rejected();
+  if (!isJsonObject(value) && !Array.isArray(value)) throw rejected();
   return value;
 }
 
 function decodeKey(part: string): string {
-  return part.replaceAll("~1", "/").replaceAll("~0", "~");
+  return part.includes("~") ? part.replaceAll(/~[01]/g, (escaped) => (escaped === "~1" ? "/" : "~")) : part;
 }
 
 function rejected(): StatusError {
@@ -184,12 +179,4 @@ function rejected(): StatusError {
     message: "the server rejected our request due to an error in our request",
     details: {},
   });
-}
-
-function goType(value: JsonValue): string {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return "array";
-  if (typeof value === "boolean") return "bool";
-  if (typeof value === "string") return "string";
-  return typeof value === "object" ? "object" : "number";
 }

@@ -4,8 +4,13 @@
  * JSON patch and JSON merge patch; a custom resource has no strategic merge, and server-side apply
  * is not offered yet. Source: apiserver pkg/endpoints/handlers/patch.go.
  */
-export { applyJsonPatch, type JsonPatchOperation, parseJsonPatch } from "./json-patch.ts";
-export { applyMergePatch } from "./merge-patch.ts";
+import { goQuote } from "../apimachinery/go-text.ts";
+import type { JsonValue } from "../apimachinery/json.ts";
+import { jsonPatchFaults } from "./json-patch-operations.ts";
+
+export { applyJsonPatch, jsonPatchSteps } from "./json-patch.ts";
+export { type JsonPatchOperation, parseJsonPatch } from "./json-patch-operations.ts";
+export { applyMergePatch, assertMergePatch } from "./merge-patch.ts";
 
 /** Kinds of patches, by their media types. */
 export type PatchType = "json" | "merge" | "strategic" | "apply";
@@ -22,6 +27,16 @@ export const patchMediaTypes = ["application/json-patch+json", "application/merg
 
 /** Gives the kind of patch of a Content-Type, or undefined. Parameters after `;` are ignored. */
 export function patchTypeOf(contentType: string | undefined): PatchType | undefined {
-  const media = (contentType ?? "").split(";")[0]?.trim() ?? "";
+  const media = (contentType ?? "").split(";")[0] ?? "";
   return Object.hasOwn(types, media) ? types[media] : undefined;
+}
+
+/**
+ * Gives what a strict decoder holds against a patch: keys that came twice, and fields that no JSON patch has.
+ *
+ * @param duplicates paths of keys that came twice, from the parser.
+ */
+export function patchFaults(type: "json" | "merge", patch: JsonValue, duplicates: readonly string[]): string[] {
+  if (type === "json") return jsonPatchFaults(patch, duplicates);
+  return duplicates.map((path) => `duplicate field ${goQuote(path)}`);
 }

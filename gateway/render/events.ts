@@ -11,8 +11,8 @@ import { metadataString, type ObjectView } from "../apimachinery/object.ts";
 import type { IncludeObject } from "../apimachinery/options.ts";
 import { type Status, statusToJson } from "../apimachinery/status.ts";
 import { finish } from "../apimachinery/steps.ts";
-import { partialOf } from "./partial.ts";
-import { rowOf, type TableColumns, tableOf } from "./table.ts";
+import { listMetadataJson, partialJson } from "./go-struct.ts";
+import { bookmarkRowJson, type RowOptions, rowJson, type TableColumns, tableFrame } from "./table.ts";
 
 /** Types of events that carry an object. */
 export type EventType = "ADDED" | "MODIFIED" | "DELETED";
@@ -35,45 +35,66 @@ export interface EventRenderer {
   error(status: Status): Buffer;
 }
 
-/** Makes a renderer for one watch in the form that it asked for. */
-export function eventRenderer(form: AnswerForm, columns: TableColumns, includeObject: IncludeObject): EventRenderer {
-  const isTable = form.as === "Table";
-  let hasColumns = false;
-  const frame = (type: string, json: Uint8Array) =>
-    Buffer.concat([Buffer.from(`{"type":"${type}","object":`), json, Buffer.from("}\n")]);
-  const row = (view: ObjectView, include: IncludeObject): Uint8Array => {
-    const definitions = hasColumns ? null : columns.definitions;
-    hasColumns = true;
-    const options = { includeObject: include, now: new Date(), version: form.asVersion };
-    const metadata = { resourceVersion: metadataString(view.value, "resourceVersion") };
-    return ordered(tableOf([rowOf(view, columns, options)], definitions, metadata, form.asVersion));
-  };
+/** Makes a renderer for one watch in the form that it asked for. `clock` is what ages are counted to. */
+export function eventRenderer(
+  form: AnswerForm,
+  columns: TableColumns,
+  includeObject: IncludeObject,
+  clock: () => Date = () => new Date(),
+): EventRenderer {
   return {
-    isShared: !isTable,
+    isShared: form.as !== "Table",
     sharedKey: `${form.as} ${form.asVersion}`,
-    event(type, view) {
-      if (isTable) return frame(type, row(view, includeObject));
-      if (form.as !== "") return frame(type, ordered(partialOf(view.value, form.asVersion)));
-      return frame(type, view.json);
-    },
-    bookmark({ apiVersion, kind, resourceVersion, annotations }) {
-      const metadata: JsonObject = {
-        ...(annotations === undefined ? {} : { annotations: { ...annotations } }),
-        resourceVersion,
-      };
-      const value: JsonObject = { apiVersion, kind, metadata };
-      if (!isTable)
-        return frame("BOOKMARK", form.as === "" ? encodeJsonBytes(value) : ordered(partialOf(value, form.asVersion)));
-      const cells = ["", ...columns.cells.map(() => null)];
-      const object = partialOf({ metadata }, form.asVersion);
-      const definitions = hasColumns ? null : columns.definitions;
-      hasColumns = true;
-      return frame("BOOKMARK", ordered(tableOf([{ cells, object }], definitions, { resourceVersion }, form.asVersion)));
-    },
-    error: (status) => frame("ERROR", ordered(statusToJson(status))),
+    ...(form.as === "Table" ? tableFrames(form, columns, includeObject, clock) : sharedFrames(form)),
+    error: (status) => frame("ERROR", [finish(jsonEncoder(statusToJson(status), { keepOrder: true }))]),
   };
 }
 
-function ordered(value: JsonObject): Buffer {
-  return finish(jsonEncoder(value, { keepOrder: true }));
+type ObjectFrames = Pick<EventRenderer, "event" | "bookmark">;
+
+function sharedFrames({ as, asVersion }: AnswerForm): ObjectFrames {
+  const isPlain = as === "";
+  return {
+    event: (type, view) => frame(type, [isPlain ? view.json : partialJson(view.value, asVersion)]),
+    bookmark(bookmark) {
+      const value = bookmarkObject(bookmark);
+      return frame("BOOKMARK", [isPlain ? encodeJsonBytes(value) : partialJson(value, asVersion)]);
+    },
+  };
+}
+
+function tableFrames(
+  form: AnswerForm,
+  columns: TableColumns,
+  includeObject: IncludeObject,
+  clock: () => Date,
+): ObjectFrames {
+  let hasColumns = false;
+  const table = (type: string, value: JsonObject, row: (options: RowOptions) => (string | Uint8Array)[]) => {
+    const resourceVersion = metadataString(value, "resourceVersion");
+    const metadata = listMetadataJson({ resourceVersion, continueToken: "", remainingItemCount: undefined });
+    const { head, tail } = tableFrame(hasColumns ? undefined : columns.definitions, metadata, form.asVersion);
+    hasColumns = true;
+    return frame(type, [head, ...row({ includeObject, now: clock(), version: form.asVersion }), tail]);
+  };
+  return {
+    event: (type, view) => table(type, view.value, (options) => rowJson(view, columns, options)),
+    bookmark(bookmark) {
+      const value = bookmarkObject(bookmark);
+      return table("BOOKMARK", value, (options) => bookmarkRowJson(value, columns, options));
+    },
+  };
+}
+
+function bookmarkObject({ apiVersion, kind, resourceVersion, annotations }: Bookmark): JsonObject {
+  const metadata: JsonObject = {
+    ...(annotations === undefined ? {} : { annotations: { ...annotations } }),
+    resourceVersion,
+  };
+  return { apiVersion, kind, metadata };
+}
+
+function frame(type: string, pieces: readonly (string | Uint8Array)[]): Buffer {
+  const parts = pieces.map((piece) => (typeof piece === "string" ? Buffer.from(piece) : piece));
+  return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), ...parts, Buffer.from("}\n")]);
 }

@@ -3,14 +3,15 @@
  *
  * Source: apiserver pkg/endpoints/handlers/responsewriters/writers.go (defaultGzipThresholdBytes).
  */
-import { promisify } from "node:util";
-import { constants, createGzip, gzip } from "node:zlib";
+import { pipeline } from "node:stream/promises";
+import { constants, createGzip } from "node:zlib";
 import type { HttpHeaders } from "../apimachinery/http.ts";
 
 /** Smaller answers cost more to compress than to send. */
 const minBytes = 128 * 1024;
 const level = constants.Z_BEST_SPEED;
-const gzipOnce = promisify(gzip);
+/** Bytes that one job of the thread pool packs; a list's many small items are joined to that. */
+const jobBytes = 256 * 1024;
 
 /** Gives the buffers to send, and the headers that say how they are packed. */
 export async function compressIfAsked(
@@ -20,23 +21,27 @@ export async function compressIfAsked(
   const asks = (acceptEncoding ?? "").split(",").some((token) => token.trim() === "gzip");
   const bytes = asks ? buffers.reduce((sum, buffer) => sum + buffer.length, 0) : 0;
   if (!asks || bytes <= minBytes) return { buffers, headers: {} };
-  const headers = { "Content-Encoding": "gzip", Vary: "Accept-Encoding" };
-  if (buffers.length === 1) return { buffers: [await gzipOnce(buffers[0] as Uint8Array, { level })], headers };
-  return { buffers: await gzipAll(buffers), headers };
+  const packed: Uint8Array[] = [];
+  await pipeline(
+    jobsOf(buffers),
+    createGzip({ level, chunkSize: jobBytes }),
+    async (chunks: AsyncIterable<Uint8Array>) => {
+      for await (const chunk of chunks) packed.push(chunk);
+    },
+  );
+  return { buffers: packed, headers: { "Content-Encoding": "gzip", Vary: "Accept-Encoding" } };
 }
 
-async function gzipAll(buffers: readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
-  const packed: Buffer[] = [];
-  const stream = createGzip({ level });
-  stream.on("data", (chunk: Buffer) => packed.push(chunk));
-  const done = new Promise<void>((resolve, reject) => {
-    stream.once("end", resolve);
-    stream.once("error", reject);
-  });
+function* jobsOf(buffers: readonly Uint8Array[]): Generator<Uint8Array> {
+  let job: Uint8Array[] = [];
+  let bytes = 0;
   for (const buffer of buffers) {
-    if (!stream.write(buffer)) await new Promise<void>((resolve) => stream.once("drain", resolve));
+    job.push(buffer);
+    bytes += buffer.length;
+    if (bytes < jobBytes) continue;
+    yield job.length === 1 ? buffer : Buffer.concat(job);
+    job = [];
+    bytes = 0;
   }
-  stream.end();
-  await done;
-  return packed;
+  if (bytes > 0) yield Buffer.concat(job);
 }

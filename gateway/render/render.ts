@@ -2,8 +2,9 @@
  * Objects, lists and documents into the bytes asked for.
  *
  * Plain JSON is never parsed: an object is its own bytes, a list is its items' bytes with commas
- * between. Everything else is made from parsed values, a large list with turns of the event loop in
- * between.
+ * between. Every other form is made of the same bytes, a large one with turns of the event loop in
+ * between. What is written by hand here is compact JSON in Go's order; indentation and YAML are made
+ * from that.
  * Source: apiserver pkg/endpoints/handlers/response.go, pkg/endpoints/handlers/responsewriters.
  */
 import type { AnswerForm } from "../apimachinery/answer-form.ts";
@@ -11,12 +12,16 @@ import { encodeJson, type JsonObject, type JsonValue, jsonEncoder } from "../api
 import { metadataString, type ObjectView } from "../apimachinery/object.ts";
 import type { IncludeObject } from "../apimachinery/options.ts";
 import { notAcceptable, type Status, statusToJson } from "../apimachinery/status.ts";
-import { finish, finishInSlices } from "../apimachinery/steps.ts";
+import { finish } from "../apimachinery/steps.ts";
 import { encodeYaml } from "../apimachinery/yaml.ts";
-import { partialOf } from "./partial.ts";
-import { rowOf, type TableColumns, tableOf } from "./table.ts";
+import { listMetadataJson, partialJson } from "./go-struct.ts";
+import { createIndenter, goesOf } from "./indent.ts";
+import { createPieces, type Pieces } from "./pieces.ts";
+import { type RowOptions, rowJson, type TableColumns, tableFrame } from "./table.ts";
+import { createTurns } from "./turns.ts";
+import { yamlList, yamlOf } from "./yaml.ts";
 
-export { type EventRenderer, eventRenderer } from "./events.ts";
+export { type Bookmark, type EventRenderer, type EventType, eventRenderer } from "./events.ts";
 export { compressIfAsked } from "./gzip.ts";
 export { compileTable, type TableColumns } from "./table.ts";
 
@@ -40,9 +45,6 @@ export interface ObjectList {
 
 const newline = Buffer.from("\n");
 const comma = Buffer.from(",");
-/** Work between two turns of the event loop. */
-const sliceMs = 5;
-const slicedFromBytes = 128 * 1024;
 
 /** Gives an object. @throws StatusError 406 for the list form of metadata. */
 export async function renderObject(
@@ -53,15 +55,16 @@ export async function renderObject(
 ): Promise<readonly Uint8Array[]> {
   switch (form.as) {
     case "":
-      if (form.mediaType === "application/json" && !form.pretty) return [view.json, newline];
-      return await renderValue(view.value, form, view.json.length, false);
+      return await formed([view.json], form);
     case "PartialObjectMetadata":
-      return await renderValue(partialOf(view.value, form.asVersion), form, view.json.length, true);
+      return await formed([Buffer.from(partialJson(view.value, form.asVersion))], form);
     case "Table": {
-      const row = rowOf(view, columns, { ...options, version: form.asVersion });
-      const metadata = { resourceVersion: metadataString(view.value, "resourceVersion") };
-      const table = tableOf([row], columns.definitions, metadata, form.asVersion);
-      return await renderValue(table, form, view.json.length, true);
+      const metadata = listMetadataJson({
+        resourceVersion: metadataString(view.value, "resourceVersion"),
+        continueToken: "",
+        remainingItemCount: undefined,
+      });
+      return await formed(await tablePieces([view], metadata, form, columns, options), form);
     }
     case "PartialObjectMetadataList":
       throw notAcceptable(
@@ -77,31 +80,14 @@ export async function renderList(
   columns: TableColumns,
   options: TableOptions,
 ): Promise<readonly Uint8Array[]> {
-  const bytes = list.items.reduce((sum, item) => sum + item.json.length, 0);
   switch (form.as) {
     case "":
-      if (form.mediaType === "application/json" && !form.pretty) return plainList(list);
-      return await renderValue(await wholeList(list), form, bytes, false);
-    case "Table": {
-      const rowOptions = { ...options, version: form.asVersion };
-      const rows = await mapInSlices(list.items, (item): JsonValue => rowOf(item, columns, rowOptions));
-      return await renderValue(
-        tableOf(rows, columns.definitions, listMetadata(list, false), form.asVersion),
-        form,
-        bytes,
-        true,
-      );
-    }
-    case "PartialObjectMetadataList": {
-      const items = await mapInSlices(list.items, (item): JsonValue => partialOf(item.value, form.asVersion));
-      const value = {
-        kind: "PartialObjectMetadataList",
-        apiVersion: `meta.k8s.io/${form.asVersion}`,
-        metadata: listMetadata(list, false),
-        items,
-      };
-      return await renderValue(value, form, bytes, true);
-    }
+      if (form.mediaType === "application/yaml") return await yamlList({ ...list, metadata: plainMetadata(list) });
+      return await formed(plainList(list), form);
+    case "Table":
+      return await formed(await tablePieces(list.items, listMetadataJson(list), form, columns, options), form);
+    case "PartialObjectMetadataList":
+      return await formed(await partialList(list, form), form);
     case "PartialObjectMetadata":
       throw notAcceptable(
         "you requested PartialObjectMetadata, but the requested object is a list (*unstructured.UnstructuredList)",
@@ -148,49 +134,68 @@ function plainList(list: ObjectList): readonly Uint8Array[] {
     if (index > 0) buffers.push(comma);
     buffers.push(item.json);
   });
-  const metadata = encodeJson(listMetadata(list, true));
-  buffers.push(Buffer.from(`],"kind":${encodeJson(list.listKind)},"metadata":${metadata}}\n`));
+  buffers.push(Buffer.from(`],"kind":${encodeJson(list.listKind)},"metadata":${plainMetadata(list)}}`));
   return buffers;
 }
 
-async function wholeList(list: ObjectList): Promise<JsonObject> {
-  const items = await mapInSlices(list.items, (item): JsonValue => item.value);
-  return { apiVersion: list.apiVersion, items, kind: list.listKind, metadata: listMetadata(list, true) };
+/** A list of custom resources always says `continue`. */
+function plainMetadata({ continueToken, remainingItemCount, resourceVersion }: ObjectList): string {
+  const remaining = remainingItemCount === undefined ? "" : `"remainingItemCount":${remainingItemCount},`;
+  return `{"continue":${encodeJson(continueToken)},${remaining}"resourceVersion":${encodeJson(resourceVersion)}}`;
 }
 
-/** A list of unstructured objects always says `continue`; the typed ones leave out what is empty. */
-function listMetadata(list: ObjectList, withEmpty: boolean): JsonObject {
-  return {
-    resourceVersion: list.resourceVersion,
-    ...(withEmpty || list.continueToken !== "" ? { continue: list.continueToken } : {}),
-    ...(list.remainingItemCount === undefined ? {} : { remainingItemCount: safeNumber(list.remainingItemCount) }),
-  };
-}
-
-function safeNumber(value: bigint): JsonValue {
-  return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
-}
-
-async function renderValue(
-  value: JsonObject,
+async function tablePieces(
+  items: readonly ObjectView[],
+  metadata: string,
   form: AnswerForm,
-  bytes: number,
-  keepOrder: boolean,
+  columns: TableColumns,
+  options: TableOptions,
 ): Promise<readonly Uint8Array[]> {
-  if (form.mediaType === "application/yaml") return [Buffer.from(encodeYaml(value))];
-  const work = jsonEncoder(value, { indent: form.pretty, keepOrder });
-  const json = bytes < slicedFromBytes ? finish(work) : await finishInSlices(work);
-  return form.pretty ? [json] : [json, newline];
+  const { head, tail } = tableFrame(columns.definitions, metadata, form.asVersion);
+  const rowOptions: RowOptions = { ...options, version: form.asVersion };
+  return await listPieces(items, head, tail, (item, pieces) => {
+    for (const piece of rowJson(item, columns, rowOptions)) pieces.add(piece);
+  });
 }
 
-async function mapInSlices<T, R>(items: readonly T[], make: (item: T) => R): Promise<R[]> {
-  const made: R[] = [];
-  let until = performance.now() + sliceMs;
-  for (const item of items) {
-    made.push(make(item));
-    if (performance.now() < until) continue;
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    until = performance.now() + sliceMs;
+async function partialList(list: ObjectList, { asVersion }: AnswerForm): Promise<readonly Uint8Array[]> {
+  const head = `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/${asVersion}","metadata":${listMetadataJson(list)},"items":`;
+  // Go's typed list starts as nil and stays it when nothing is appended.
+  if (list.items.length === 0) return [Buffer.from(`${head}null}`)];
+  return await listPieces(list.items, `${head}[`, "]}", (item, pieces) =>
+    pieces.add(partialJson(item.value, asVersion)),
+  );
+}
+
+async function listPieces(
+  items: readonly ObjectView[],
+  head: string,
+  tail: string,
+  add: (item: ObjectView, pieces: Pieces) => void,
+): Promise<readonly Uint8Array[]> {
+  const pieces = createPieces();
+  const turn = createTurns();
+  pieces.add(head);
+  for (const [index, item] of items.entries()) {
+    if (index > 0) pieces.add(",");
+    add(item, pieces);
+    await turn();
   }
-  return made;
+  pieces.add(tail);
+  return pieces.buffers();
+}
+
+/** Puts a document of compact JSON into the form asked for. */
+async function formed(json: readonly Uint8Array[], form: AnswerForm): Promise<readonly Uint8Array[]> {
+  if (form.mediaType === "application/yaml")
+    return [await yamlOf(json.length === 1 ? (json[0] as Uint8Array) : Buffer.concat(json))];
+  if (!form.pretty) return [...json, newline];
+  const indenter = createIndenter();
+  const turn = createTurns();
+  const buffers: Uint8Array[] = [];
+  for (const go of goesOf(json)) {
+    buffers.push(indenter.write(go));
+    await turn();
+  }
+  return buffers;
 }

@@ -1,23 +1,33 @@
 /**
  * Tables: an object or a list as rows of cells, for `kubectl get`.
  *
- * Name first, then the version's printer columns; without any, Name and Age.
+ * Name first, then the version's printer columns; without any, Name and Age. Rows are written as
+ * JSON text; a row's whole object is its own bytes.
  * Source: apiextensions-apiserver pkg/registry/customresource/tableconvertor; apiserver
  * pkg/endpoints/handlers/response.go; meta.k8s.io/v1 Table.
  */
-import { encodeJson, type JsonObject, type JsonValue } from "../apimachinery/json.ts";
-import { nameOf, type ObjectView } from "../apimachinery/object.ts";
+import { encodeJson, encodeJsonBytes, type JsonObject, type JsonValue } from "../apimachinery/json.ts";
+import { labelsOf, metadataOf, nameOf, type ObjectView } from "../apimachinery/object.ts";
 import type { IncludeObject } from "../apimachinery/options.ts";
 import type { PrinterColumn } from "../apimachinery/resource.ts";
-import { parseTime } from "../apimachinery/time.ts";
-import { formatAge } from "./duration.ts";
+import { cellOf } from "./cells.ts";
+import { partialJson } from "./go-struct.ts";
 import { compileJsonPath } from "./jsonpath.ts";
-import { partialOf } from "./partial.ts";
+import { JsonPathSyntaxError } from "./jsonpath-parser.ts";
 
 /** A version's columns, compiled once. */
 export interface TableColumns {
-  readonly definitions: readonly JsonObject[];
+  /** The definitions, as JSON text. */
+  readonly definitions: string;
   readonly cells: readonly ((value: JsonObject, now: Date) => JsonValue)[];
+}
+
+/** What a row needs to know besides its columns. */
+export interface RowOptions {
+  readonly includeObject: IncludeObject;
+  readonly now: Date;
+  /** Of meta.k8s.io. */
+  readonly version: string;
 }
 
 const nameColumn: JsonObject = {
@@ -39,86 +49,81 @@ const ageColumn: PrinterColumn = {
   jsonPath: ".metadata.creationTimestamp",
 };
 
-/** Compiles columns. @throws Error for a path that can't be read. */
+/** Compiles columns. From the first whose path can't be read on there are none, as kube-apiserver falls back. */
 export function compileTable(columns: readonly PrinterColumn[]): TableColumns {
   const shown = columns.length === 0 ? [ageColumn] : columns;
-  return {
-    definitions: [
-      nameColumn,
-      ...shown.map(({ name, type, format, description, priority, jsonPath }) => ({
-        name,
-        type,
-        format,
-        description: description || `Custom resource definition column (in JSONPath format): ${jsonPath}`,
-        priority,
-      })),
-    ],
-    cells: shown.map((column) => {
-      const find = compileJsonPath(column.jsonPath);
-      return (value, now) => {
-        const found = find(value)[0];
-        return found === undefined ? null : cellOf(column.type, found, now);
-      };
-    }),
-  };
+  const definitions = [structText(nameColumn)];
+  const cells: TableColumns["cells"][number][] = [];
+  for (const column of shown) {
+    const cell = compileCell(column);
+    if (cell === undefined) break;
+    definitions.push(structText(definitionOf(column)));
+    cells.push(cell);
+  }
+  return { definitions: `[${definitions.join(",")}]`, cells };
 }
 
-/** Gives one row. `object` is what of the object the client asked for. */
-export function rowOf(
-  view: ObjectView,
-  columns: TableColumns,
-  options: { readonly includeObject: IncludeObject; readonly now: Date; readonly version: string },
-): JsonObject {
-  const { value } = view;
-  const cells = columns.cells.map((cell) => cell(value, options.now));
-  return { cells: [nameOf(value), ...cells], object: objectOf(value, options) };
-}
-
-/** Gives a Table around rows. `columnDefinitions` null: as in the Table before. */
-export function tableOf(
-  rows: JsonValue[],
-  columnDefinitions: readonly JsonObject[] | null,
-  metadata: JsonObject,
-  version: string,
-): JsonObject {
-  return {
-    kind: "Table",
-    apiVersion: `meta.k8s.io/${version}`,
-    metadata,
-    columnDefinitions: columnDefinitions === null ? null : [...columnDefinitions],
-    rows,
-  };
-}
-
-function objectOf(
-  value: JsonObject,
-  options: { readonly includeObject: IncludeObject; readonly version: string },
-): JsonValue {
-  if (options.includeObject === "None") return null;
-  return options.includeObject === "Object" ? value : partialOf(value, options.version);
-}
-
-function cellOf(type: PrinterColumn["type"], value: JsonValue, now: Date): JsonValue {
-  switch (type) {
-    case "string":
-      return printed(value);
-    case "integer":
-      if (typeof value === "number") return Math.trunc(value);
-      return typeof value === "bigint" ? value : null;
-    case "number":
-      return typeof value === "number" || typeof value === "bigint" ? value : null;
-    case "boolean":
-      return typeof value === "boolean" ? value : null;
-    case "date": {
-      if (typeof value !== "string") return null;
-      const time = parseTime(value);
-      return time === undefined ? "<invalid>" : formatAge(now.getTime() - time.getTime());
-    }
+function compileCell({ type, jsonPath }: PrinterColumn): TableColumns["cells"][number] | undefined {
+  try {
+    const find = compileJsonPath(jsonPath);
+    return (value, now) => {
+      const found = find(value)?.[0];
+      return found === undefined ? null : cellOf(type, found, now);
+    };
+  } catch (error) {
+    if (error instanceof JsonPathSyntaxError) return undefined;
+    throw error;
   }
 }
 
-/** A value as a template would print it: text bare, structures as JSON. */
-function printed(value: JsonValue): JsonValue {
-  if (value === null) return "<nil>";
-  return typeof value === "string" ? value : encodeJson(value);
+function definitionOf({ name, type, format, description, priority, jsonPath }: PrinterColumn): JsonObject {
+  const shown = description || `Custom resource definition column (in JSONPath format): ${jsonPath}`;
+  return { name, type, format, description: shown, priority };
+}
+
+function structText(value: JsonObject): string {
+  const fields = Object.keys(value).map((key) => `${encodeJson(key)}:${encodeJson(value[key] as JsonValue)}`);
+  return `{${fields.join(",")}}`;
+}
+
+/** Gives one row, in pieces: text, and the whole object's own bytes if they are asked for. */
+export function rowJson(view: ObjectView, columns: TableColumns, options: RowOptions): (string | Uint8Array)[] {
+  const { value } = view;
+  const cells = columns.cells.map((cell) => cell(value, options.now));
+  const start = `{"cells":${encodeJson([nameOf(value), ...cells])},"object":`;
+  switch (options.includeObject) {
+    case "None":
+      return [`${start}null}`];
+    case "Object":
+      return [start, view.json, "}"];
+    case "Metadata":
+      return [`${start}${partialJson(value, options.version)}}`];
+  }
+}
+
+/** Gives the row of a bookmark. The mark of the initial events' end must show whatever was asked for. */
+export function bookmarkRowJson(
+  value: JsonObject,
+  columns: TableColumns,
+  options: RowOptions,
+): (string | Uint8Array)[] {
+  const isMark = metadataOf(value) !== undefined && annotation(value, "k8s.io/initial-events-end") === "true";
+  const includeObject = isMark && options.includeObject === "None" ? "Metadata" : options.includeObject;
+  return rowJson({ value, json: encodeJsonBytes(value) }, columns, { ...options, includeObject });
+}
+
+function annotation(value: JsonObject, key: string): JsonValue | undefined {
+  return labelsOf({ metadata: { labels: metadataOf(value)?.["annotations"] ?? null } })[key];
+}
+
+/** Gives what stands before and after the rows. `definitions` undefined: the columns are those of the Table before. */
+export function tableFrame(
+  definitions: string | undefined,
+  metadata: string,
+  version: string,
+): { readonly head: string; readonly tail: string } {
+  return {
+    head: `{"kind":"Table","apiVersion":"meta.k8s.io/${version}","metadata":${metadata},"columnDefinitions":${definitions ?? "null"},"rows":[`,
+    tail: "]}",
+  };
 }
