@@ -3,7 +3,7 @@
  *
  * Made from the table of resources and nothing else: no store is asked. Versions are in Kubernetes'
  * order (v2, v1, v1beta1, v1alpha1), as kube-apiserver orders those of a CustomResourceDefinition;
- * groups as they were registered, and by name in the aggregated document.
+ * groups and resources as they were registered, and by name in the aggregated document.
  * Source: apiserver pkg/endpoints/discovery; apiextensions-apiserver
  * pkg/apiserver/customresource_discovery_controller.go.
  */
@@ -52,10 +52,10 @@ const otherPaths = ["/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz
 
 /** Answers a discovery request; undefined if the path is none, or of a group or version that isn't served. */
 export function answerDiscovery(request: DiscoveryRequest, table: ResourceTable): DiscoveryAnswer | undefined {
-  const parts = request.path.split("/").filter((part) => part !== "");
   if (request.path === "/" || request.path === "/index.html") return whole({ paths: rootPaths(table) });
-  if (parts[0] !== "apis" || parts.length > 3) return undefined;
-  const [, group, version] = parts;
+  // One slash may end a path; an empty name anywhere else is the name of nothing.
+  const [before, root, group, version, ...rest] = request.path.replace(/\/$/, "").split("/");
+  if (before !== "" || root !== "apis" || rest.length > 0) return undefined;
   if (group === undefined) {
     return wantsAggregated(request.accept) ? aggregated(request, table) : whole(groupList(table));
   }
@@ -150,7 +150,9 @@ function legacyEntries(resource: ResourceDefinition, version: ResourceVersionDef
     verbs: verbsOf(resource),
     ...(shortNames.length > 0 ? { shortNames: [...shortNames] } : {}),
     ...(categories.length > 0 ? { categories: [...categories] } : {}),
-    storageVersionHash: storageVersionHash(group, resource.storageVersion, kind),
+    ...(isServed(resource, resource.storageVersion)
+      ? { storageVersionHash: storageVersionHash(group, resource.storageVersion, kind) }
+      : {}),
   };
   const verbs = offered(resource, subresourceVerbs);
   const status = { name: `${plural}/status`, singularName: "", namespaced, kind, verbs };
@@ -164,6 +166,10 @@ function legacyEntries(resource: ResourceDefinition, version: ResourceVersionDef
     verbs,
   };
   return [main, ...(version.status ? [status] : []), ...(version.scale === undefined ? [] : [scale])];
+}
+
+function isServed(resource: ResourceDefinition, version: string): boolean {
+  return resource.versions.some((one) => one.name === version && one.served);
 }
 
 function verbsOf(resource: ResourceDefinition): string[] {
@@ -218,10 +224,12 @@ function aggregatedDocument(table: ResourceTable): JsonObject {
       metadata: { name: group.name },
       versions: group.versions.map((version) => ({
         version,
-        resources: group.resources.flatMap((resource) => {
-          const found = resource.versions.find((one) => one.name === version && one.served);
-          return found === undefined ? [] : [aggregatedEntry(resource, found)];
-        }),
+        resources: [...group.resources]
+          .sort((a, b) => (a.plural < b.plural ? -1 : 1))
+          .flatMap((resource) => {
+            const found = resource.versions.find((one) => one.name === version && one.served);
+            return found === undefined ? [] : [aggregatedEntry(resource, found)];
+          }),
         freshness: "Current",
       })),
     })),

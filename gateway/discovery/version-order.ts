@@ -1,6 +1,6 @@
 /** The order of versions: stable before beta before alpha, greater before lesser, other names last. */
 
-const kubeVersion = /^v([1-9][0-9]*)(?:(alpha|beta)([1-9][0-9]*))?$/;
+const kubeVersion = /^v(\d+)(?:(alpha|beta)(\d+))?$/;
 const rank = { alpha: 1, beta: 2, stable: 3 } as const;
 
 /** Compares two versions; negative if `a` is preferred. Source: apimachinery pkg/version/helpers.go. */

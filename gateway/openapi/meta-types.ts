@@ -45,17 +45,20 @@ const object = (description: string, properties: JsonObject, required: string[] 
 const apiVersion = text("Group and version of the schema that the object follows.");
 const kind = text("What the object is: the name of its schema, in CamelCase.");
 
-/** Gives the shared types. `ref` writes a reference, for v2 and v3 do it differently. */
+/** Gives the shared types, DeleteOptions as one of each group and version. `ref` writes a reference, for v2 and v3 do it differently. */
 export function metaTypes(
   ref: (name: string, description: string) => JsonObject,
-  group: string,
-  version: string,
+  groupVersions: readonly { readonly group: string; readonly version: string }[],
 ): JsonObject {
   const n = metaNames;
-  const gvk = (kindName: string) => [
-    { group: "", kind: kindName, version: "v1" },
-    { group, kind: kindName, version },
-  ];
+  const gvk = (kindName: string) => {
+    const others = new Map(groupVersions.map((one) => [`${one.group}/${one.version}`, one]));
+    return [{ group: "", version: "v1" }, ...others.values()].map(({ group, version }) => ({
+      group,
+      kind: kindName,
+      version,
+    }));
+  };
   const list = (description: string, items: JsonObject): JsonObject => ({ description, items, type: "array" });
   return {
     [n.time]: { description: "A moment in RFC 3339, UTC, to the second.", format: "date-time", type: "string" },

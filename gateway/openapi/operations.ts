@@ -21,6 +21,7 @@ export type Shape = "object" | "list" | "patch" | "deleteOptions" | "status" | "
 export interface Operation {
   readonly method: "get" | "post" | "put" | "patch" | "delete";
   readonly id: string;
+  readonly tag: string;
   /** `x-kubernetes-action`. */
   readonly action: string;
   readonly description: string;
@@ -80,6 +81,11 @@ const readParameters: readonly Parameter[] = [
 const deleteParameters: readonly Parameter[] = [
   dryRun,
   { name: "gracePeriodSeconds", type: "integer", description: "Seconds until the object is removed." },
+  {
+    name: "ignoreStoreReadErrorWithClusterBreakingPotential",
+    type: "boolean",
+    description: "Remove an object that can't be read; not offered here.",
+  },
   { name: "orphanDependents", type: "boolean", description: "Deprecated: use propagationPolicy." },
   {
     name: "propagationPolicy",
@@ -89,15 +95,34 @@ const deleteParameters: readonly Parameter[] = [
 ];
 
 /** Gives every path of a resource, in a fixed order. */
-export function pathsOf({ definition, version }: ServedResource): readonly PathEntry[] {
+export function pathsOf(resource: ServedResource): readonly PathEntry[] {
+  const tag = tagOf(resource);
+  return entriesOf(resource).map((entry) => ({
+    ...entry,
+    operations: entry.operations.map((operation) => ({ ...operation, tag })),
+  }));
+}
+
+/** `gateway.networking.k8s.io/v1` as `gatewayNetworking_v1`. */
+function tagOf({ definition, version }: ServedResource): string {
+  const group = camel(definition.group.replace(/\.k8s\.io$/, ""));
+  return `${group.charAt(0).toLowerCase()}${group.slice(1)}_${version.name}`;
+}
+
+interface Entry extends Omit<PathEntry, "operations"> {
+  readonly operations: readonly Untagged[];
+}
+type Untagged = Omit<Operation, "tag">;
+
+function entriesOf({ definition, version }: ServedResource): readonly Entry[] {
   const { group, plural, kind, namespaced } = definition;
   const root = `/apis/${group}/${version.name}`;
   const collection = namespaced ? `${root}/namespaces/{namespace}/${plural}` : `${root}/${plural}`;
   const has = (verb: ResourceVerb) => definition.verbs.includes(verb);
   const stem = `${camel(group.replace(/\.k8s\.io$/, ""))}${camel(version.name)}`;
   const scoped = `${namespaced ? "Namespaced" : ""}${kind}`;
-  const entries: PathEntry[] = [];
-  const add = (path: string, hasName: boolean, operations: readonly (Operation | false)[]) => {
+  const entries: Entry[] = [];
+  const add = (path: string, hasName: boolean, operations: readonly (Untagged | false)[]) => {
     const offered = operations.filter((operation) => operation !== false);
     if (offered.length > 0)
       entries.push({ path, hasName, hasNamespace: path.includes("{namespace}"), operations: offered });
@@ -178,7 +203,7 @@ function writes(
   kind: string,
   subresource: string,
   shape: Shape,
-): (Operation | false)[] {
+): (Untagged | false)[] {
   const what = subresource === "" ? `a ${kind}` : `the ${subresource} of a ${kind}`;
   const id = `${stem}${scoped}${camel(subresource)}`;
   return [
@@ -207,7 +232,7 @@ function operation(
   parameters: readonly Parameter[],
   answers: Readonly<Record<string, Shape>>,
   body?: Shape,
-): Operation {
+): Untagged {
   return { method, id, action, description, parameters: [...parameters, pretty], body, answers, mediaTypes: undefined };
 }
 

@@ -1,12 +1,12 @@
 /**
  * OpenAPI v2: one document for everything. What v2 can't say is left out: defaults, combinations,
- * nullable; a field that keeps unknown fields keeps only that word.
+ * nullable, and the fields of what keeps unknown fields.
  *
- * Recursion is as deep as a schema, which is bounded when it is compiled.
  * Source: apiextensions-apiserver pkg/controller/openapi/v2/conversion.go; kube-openapi pkg/builder.
  */
 import { isJsonObject, type JsonObject, type JsonValue } from "../apimachinery/json.ts";
 import type { ServedResource } from "../apimachinery/resource.ts";
+import { finishInSlices } from "../apimachinery/steps.ts";
 import { metaNames, metaTypes } from "./meta-types.ts";
 import {
   definitionName,
@@ -17,21 +17,24 @@ import {
   pathsOf,
   type Shape,
 } from "./operations.ts";
-import { kindSchema, listSchema } from "./schemas.ts";
+import { rewriteSteps } from "./rewrite.ts";
+import { embed, listSchema, rootSchema } from "./schemas.ts";
 
 const mediaTypes = ["application/json", "application/yaml"];
-const leftOut = new Set(["anyOf", "oneOf", "allOf", "not", "nullable", "default", "x-kubernetes-validations"]);
+const preserve = "x-kubernetes-preserve-unknown-fields";
+/** `default` is left out as the aggregator leaves it out; the rest v2 has no word for. */
+const leftOut = new Set(["anyOf", "oneOf", "allOf", "not", "nullable", "default"]);
 
 /** Builds the document. Gives the event loop a turn after each resource. */
 export async function buildV2(served: readonly ServedResource[]): Promise<JsonObject> {
-  const first = served[0];
-  const definitions: JsonObject = metaTypes(ref, first?.definition.group ?? "", first?.version.name ?? "");
+  const groupVersions = served.map(({ definition, version }) => ({ group: definition.group, version: version.name }));
+  const definitions: JsonObject = metaTypes(ref, groupVersions);
   const paths: JsonObject = {};
   for (const resource of served) {
     const { definition, version } = resource;
     const name = definitionName(definition.group, version.name, definition.kind);
     const listName = definitionName(definition.group, version.name, definition.listKind);
-    definitions[name] = simplified(kindSchema(resource, ref));
+    definitions[name] = rootSchema(resource, await simplified(resource), ref);
     definitions[listName] = listSchema(resource, ref(name, ""), ref);
     for (const entry of pathsOf(resource)) paths[entry.path] = pathItem(entry, resource, name, listName);
     await new Promise<void>((resolve) => setImmediate(resolve));
@@ -44,27 +47,40 @@ function ref(name: string, description: string): JsonObject {
   return description === "" ? reference : { ...reference, description };
 }
 
-/** Gives a schema as v2 can say it. */
-function simplified(schema: JsonObject): JsonObject {
-  if (schema["$ref"] !== undefined) return schema;
-  const isOpen = schema["x-kubernetes-preserve-unknown-fields"] === true;
-  const isRoot = schema["x-kubernetes-group-version-kind"] !== undefined;
+/** Gives a kind's schema as v2 can say it; undefined for one that takes any field, whose fields can't be named. */
+async function simplified({ version: { schema } }: ServedResource): Promise<JsonObject | undefined> {
+  if (schema === undefined || schema[preserve] === true) return undefined;
+  return await finishInSlices(rewriteSteps(schema, simplify));
+}
+
+/** Gives one schema as v2 can say it. */
+function simplify(schema: JsonObject): JsonObject {
   const out: JsonObject = {};
-  for (const key of Object.keys(schema)) {
-    if (leftOut.has(key)) continue;
-    // Clients of v2 would refuse what an open object may hold beside its properties.
-    if (isOpen && !isRoot && (key === "properties" || key === "type" || key === "items" || key === "required"))
-      continue;
-    const value = schema[key] as JsonValue;
-    if (key === "properties" && isJsonObject(value)) {
-      const properties: JsonObject = {};
-      for (const name of Object.keys(value)) properties[name] = simplified(value[name] as JsonObject);
-      out[key] = properties;
-    } else if ((key === "items" || key === "additionalProperties") && isJsonObject(value)) out[key] = simplified(value);
-    else out[key] = value;
-  }
-  if (schema["nullable"] === true) delete out["type"];
+  for (const key of Object.keys(schema)) if (!leftOut.has(key)) out[key] = schema[key] as JsonValue;
+  const { properties, additionalProperties, nullable } = schema;
+  const isOpen = schema[preserve] === true;
+  if (isOpen || nullable === true) {
+    // kubectl can't read fields or items of a value without a type, nor fields that are not named.
+    delete out["properties"];
+    delete out["items"];
+    if (nullable === true || schema["type"] === "object") delete out["type"];
+  } else if (isJsonObject(properties)) withoutNullable(out, properties);
+  if (out["type"] === "array" && out["items"] === undefined) delete out["type"];
+  if (isJsonObject(additionalProperties) && additionalProperties["nullable"] === true) delete out["required"];
+  if (schema["x-kubernetes-embedded-resource"] === true && !isOpen) embed(out, ref);
   return out;
+}
+
+/** A field that may be null is not required in v2: null can't be said there. */
+function withoutNullable(out: JsonObject, properties: JsonObject): void {
+  const { required } = out;
+  if (!Array.isArray(required)) return;
+  const kept = required.filter((name) => {
+    const property = properties[String(name)];
+    return !isJsonObject(property) || property["nullable"] !== true;
+  });
+  if (kept.length === 0) delete out["required"];
+  else out["required"] = kept;
 }
 
 function pathItem(entry: PathEntry, resource: ServedResource, name: string, listName: string): JsonObject {
@@ -100,6 +116,7 @@ function operationItem(operation: Operation, resource: ServedResource, name: str
     produces: mediaTypes,
     schemes: ["https"],
     operationId: operation.id,
+    tags: [operation.tag],
     parameters: [
       ...(body === undefined
         ? []
@@ -107,7 +124,8 @@ function operationItem(operation: Operation, resource: ServedResource, name: str
             {
               name: "body",
               in: "body",
-              required: body !== "deleteOptions",
+              // DeleteOptions may be left out.
+              ...(body === "deleteOptions" ? {} : { required: true }),
               schema: { $ref: `#/definitions/${names[body]}` },
             },
           ]),

@@ -1,6 +1,7 @@
 /** OpenAPI v3: one document for each group and version. Source: kube-openapi pkg/builder3. */
 import type { JsonObject } from "../apimachinery/json.ts";
 import type { ServedResource } from "../apimachinery/resource.ts";
+import { finishInSlices } from "../apimachinery/steps.ts";
 import { metaNames, metaTypes } from "./meta-types.ts";
 import {
   definitionName,
@@ -11,7 +12,8 @@ import {
   pathsOf,
   type Shape,
 } from "./operations.ts";
-import { kindSchema, listSchema } from "./schemas.ts";
+import { rewriteSteps } from "./rewrite.ts";
+import { listSchema, rootSchema, unfoldingRule } from "./schemas.ts";
 
 const answerTypes = ["application/json", "application/yaml"] as const;
 
@@ -19,13 +21,13 @@ const answerTypes = ["application/json", "application/yaml"] as const;
 export async function buildV3(served: readonly ServedResource[]): Promise<JsonObject> {
   const first = served[0]?.definition;
   const version = served[0]?.version.name ?? "";
-  const schemas: JsonObject = metaTypes(ref, first?.group ?? "", version);
+  const schemas: JsonObject = metaTypes(ref, [{ group: first?.group ?? "", version }]);
   const paths: JsonObject = {};
   for (const resource of served) {
     const { definition } = resource;
     const name = definitionName(definition.group, version, definition.kind);
     const listName = definitionName(definition.group, version, definition.listKind);
-    schemas[name] = kindSchema(resource, ref);
+    schemas[name] = rootSchema(resource, await unfolded(resource), ref);
     schemas[listName] = listSchema(resource, ref(name, ""), ref);
     for (const entry of pathsOf(resource)) paths[entry.path] = pathItem(entry, resource, name, listName);
     await new Promise<void>((resolve) => setImmediate(resolve));
@@ -41,6 +43,10 @@ export async function buildV3(served: readonly ServedResource[]): Promise<JsonOb
 function ref(name: string, description: string): JsonObject {
   const reference = { $ref: `#/components/schemas/${name}` };
   return description === "" ? reference : { allOf: [reference], default: {}, description };
+}
+
+async function unfolded({ version }: ServedResource): Promise<JsonObject | undefined> {
+  return version.schema && (await finishInSlices(rewriteSteps(version.schema, unfoldingRule(ref))));
 }
 
 function pathItem(entry: PathEntry, resource: ServedResource, name: string, listName: string): JsonObject {
@@ -59,6 +65,11 @@ function operationItem(operation: Operation, resource: ServedResource, name: str
   });
   const content = (shape: Shape, types: readonly string[]) =>
     Object.fromEntries(types.map((type) => [type, { schema: schemaFor(shape) }]));
+  const requestBody = ({ mediaTypes = answerTypes }: Operation, shape: Shape): JsonObject => ({
+    content: content(shape, mediaTypes),
+    // DeleteOptions may be left out.
+    ...(shape === "deleteOptions" ? {} : { required: true }),
+  });
   const responses: JsonObject = { 401: { description: "Unauthorized" } };
   for (const [status, shape] of Object.entries(operation.answers)) {
     responses[status] = {
@@ -69,11 +80,9 @@ function operationItem(operation: Operation, resource: ServedResource, name: str
   return {
     description: operation.description,
     operationId: operation.id,
-    tags: [operation.id.replace(/^(list|create|read|replace|patch|delete)/, "").slice(0, 40)],
+    tags: [operation.tag],
     parameters: operation.parameters.map(queryParameter),
-    ...(operation.body === undefined
-      ? {}
-      : { requestBody: { content: content(operation.body, operation.mediaTypes ?? answerTypes) } }),
+    ...(operation.body === undefined ? {} : { requestBody: requestBody(operation, operation.body) }),
     responses,
     "x-kubernetes-action": operation.action,
     "x-kubernetes-group-version-kind": gvkOf(resource),
