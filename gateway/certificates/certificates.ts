@@ -5,18 +5,21 @@
  */
 import "reflect-metadata";
 import { createPrivateKey, randomBytes, type webcrypto, X509Certificate } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { chmodSync, writeFileSync } from "node:fs";
 import {
+  AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
   type Extension,
-  type JsonName,
+  type JsonAttributeAndObjectValue,
   KeyUsageFlags,
   KeyUsagesExtension,
   Name,
   SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
   X509CertificateGenerator,
+  X509Certificate as X509CertificateText,
 } from "@peculiar/x509";
 
 /** A certificate and its key, PEM. */
@@ -35,8 +38,12 @@ export interface ServerNames {
 export interface ClientName {
   readonly name: string;
   readonly groups: readonly string[];
+  /** Undefined: the certificate says none. */
+  readonly uid?: string;
 }
 
+/** Kubernetes' attribute type for a user's uid. Source: apiserver pkg/authentication/request/x509. */
+const uidAttribute = "1.3.6.1.4.1.57683.2";
 const algorithm = { name: "ECDSA", namedCurve: "P-256" };
 const signing = { name: "ECDSA", hash: "SHA-256" };
 /** Issued for a year; clocks may differ by an hour. */
@@ -44,10 +51,11 @@ const lifetimeMs = 365 * 24 * 3600 * 1000;
 const authorityLifetimeMs = 10 * lifetimeMs;
 const clockSkewMs = 3600 * 1000;
 
-/** Makes an authority. */
-export async function createAuthority(name: string): Promise<Issued> {
+/** Makes an authority, under another one or by itself. */
+export async function createAuthority(name: string, under?: Issued): Promise<Issued> {
   return await issue({
-    subject: [{ CN: [name] }],
+    subject: [{ CN: [literal(name)] }],
+    ...(under === undefined ? {} : { authority: under }),
     lifetimeMs: authorityLifetimeMs,
     extensions: [
       new BasicConstraintsExtension(true, undefined, true),
@@ -59,7 +67,7 @@ export async function createAuthority(name: string): Promise<Issued> {
 /** Issues a serving certificate. */
 export async function issueServerCertificate(authority: Issued, { names, ips }: ServerNames): Promise<Issued> {
   return await issue({
-    subject: [{ CN: [names[0] ?? ips[0] ?? "annex"] }],
+    subject: [{ CN: [literal(names[0] ?? ips[0] ?? "annex")] }],
     authority,
     lifetimeMs,
     extensions: [
@@ -73,27 +81,42 @@ export async function issueServerCertificate(authority: Issued, { names, ips }: 
 }
 
 /** Issues a client certificate: the common name is the user, each organization a group. */
-export async function issueClientCertificate(authority: Issued, { name, groups }: ClientName): Promise<Issued> {
+export async function issueClientCertificate(authority: Issued, { name, groups, uid }: ClientName): Promise<Issued> {
   return await issue({
-    subject: [...groups.map((group) => ({ O: [group] })), { CN: [name] }],
+    subject: [
+      ...groups.map((group) => ({ O: [literal(group)] })),
+      ...(uid === undefined ? [] : [{ [uidAttribute]: [literal(uid)] }]),
+      { CN: [literal(name)] },
+    ],
     authority,
     lifetimeMs,
     extensions: leafExtensions(ExtendedKeyUsage.clientAuth),
   });
 }
 
-/** Whether a certificate is good for that much longer, and was issued by the authority. */
+/** Tells if a certificate is good for that much longer, fits its key, and was issued by the authority. */
 export function isFresh(issued: Issued, authority: Issued, forMs: number, now: Date): boolean {
-  const certificate = new X509Certificate(issued.cert);
-  const signer = new X509Certificate(authority.cert);
-  if (!certificate.checkIssued(signer) || !certificate.verify(signer.publicKey)) return false;
-  if (!certificate.checkPrivateKey(createPrivateKey(issued.key))) return false;
-  return new Date(certificate.validTo).getTime() > now.getTime() + forMs;
+  try {
+    const certificate = new X509Certificate(issued.cert);
+    const signer = new X509Certificate(authority.cert);
+    if (!certificate.checkIssued(signer) || !certificate.verify(signer.publicKey)) return false;
+    if (!certificate.checkPrivateKey(createPrivateKey(issued.key))) return false;
+    return certificate.validToDate.getTime() > now.getTime() + forMs;
+  } catch {
+    // Text that is no certificate or no key: a file cut short, or written by something else.
+    return false;
+  }
 }
 
-/** Writes a file that only its owner may read. */
+/** Writes a file that only its owner may read, whatever its mode was before. */
 export function writePrivate(path: string, content: string): void {
   writeFileSync(path, content, { mode: 0o600 });
+  chmodSync(path, 0o600);
+}
+
+/** A value of a name as it is. The library reads quotes and a leading number sign in plain strings as syntax. */
+function literal(value: string): { utf8String: string } {
+  return { utf8String: value };
 }
 
 function leafExtensions(usage: string): Extension[] {
@@ -105,35 +128,39 @@ function leafExtensions(usage: string): Extension[] {
 }
 
 async function issue(request: {
-  readonly subject: JsonName;
+  readonly subject: JsonAttributeAndObjectValue[];
   readonly authority?: Issued;
   readonly lifetimeMs: number;
   readonly extensions: Extension[];
 }): Promise<Issued> {
+  const { authority, subject, lifetimeMs } = request;
   const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-  const { authority } = request;
+  const signer = authority === undefined ? undefined : new X509CertificateText(authority.cert);
   const now = Date.now();
   const certificate = await X509CertificateGenerator.create({
-    serialNumber: randomBytes(8)
-      .toString("hex")
-      .replace(/^[89a-f]/, "1"),
-    subject: new Name(request.subject),
-    issuer: authority === undefined ? new Name(request.subject) : new Name(subjectOf(authority)),
+    serialNumber: serialNumber(),
+    subject: new Name(subject),
+    issuer: signer === undefined ? new Name(subject) : signer.subjectName,
     notBefore: new Date(now - clockSkewMs),
-    notAfter: new Date(now + request.lifetimeMs),
+    notAfter: new Date(now + lifetimeMs),
     publicKey: keys.publicKey,
     signingKey: authority === undefined ? keys.privateKey : await importKey(authority.key),
     signingAlgorithm: signing,
-    extensions: request.extensions,
+    extensions: [
+      ...request.extensions,
+      await SubjectKeyIdentifierExtension.create(keys.publicKey),
+      await AuthorityKeyIdentifierExtension.create(signer === undefined ? keys.publicKey : signer.publicKey),
+    ],
   });
   const key = await crypto.subtle.exportKey("pkcs8", keys.privateKey);
   return { cert: `${certificate.toString("pem")}\n`, key: pem("PRIVATE KEY", Buffer.from(key)) };
 }
 
-/** An authority's name is one that was made here: a single CN, of no special characters. */
-function subjectOf(authority: Issued): JsonName {
-  const subject = new X509Certificate(authority.cert).subject;
-  return [{ CN: [subject.replace(/^CN=/, "")] }];
+/** 64 random bits, positive in DER. */
+function serialNumber(): string {
+  const bytes = randomBytes(8);
+  bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40;
+  return bytes.toString("hex");
 }
 
 async function importKey(key: string): Promise<webcrypto.CryptoKey> {

@@ -13,7 +13,9 @@ test("enter() counts reads and writes apart and frees their seats", () => {
   assert.ok(flow.enter(write));
   assert.equal(flow.enter({ ...write, verb: "delete" }), undefined);
   leave();
+  leave();
   assert.ok(flow.enter(read));
+  assert.equal(flow.enter(read), undefined);
 });
 
 test("enter() asks no seat of system:masters nor of long-running requests", () => {
@@ -23,9 +25,25 @@ test("enter() asks no seat of system:masters nor of long-running requests", () =
   assert.equal(flow.enter(read), undefined);
 });
 
+test("enter() seats system:masters while there are seats, and lets them in when there are none", () => {
+  const flow = createFlowControl({ maxReadOnly: 1, maxMutating: 1 });
+  const admin = { ...read, groups: ["system:masters"] };
+  const leave = flow.enter(admin);
+  assert.equal(flow.enter(read), undefined);
+  const more = flow.enter(admin);
+  more?.();
+  assert.equal(flow.enter(read), undefined);
+  leave?.();
+  assert.ok(flow.enter(read));
+});
+
 test("tooManyAnswer() is kube-apiserver's", () => {
   const answer = tooManyAnswer();
   assert.equal(answer.status, 429);
-  assert.equal(answer.headers["Retry-After"], "1");
+  assert.deepEqual(answer.headers, {
+    "Content-Type": "text/plain; charset=utf-8",
+    "X-Content-Type-Options": "nosniff",
+    "Retry-After": "1",
+  });
   assert.equal(String(answer.body), "Too many requests, please try again later.\n");
 });

@@ -1,8 +1,8 @@
 /**
  * A seat for each request in flight, so many for reads and so many for writes; no queue.
  *
- * Members of system:masters and long-running requests take no seat: the first must get through when
- * all others don't, the second would keep theirs for hours.
+ * Long-running requests take no seat: they would keep it for hours. Members of system:masters take one
+ * while there are any, and get through without one when there are none.
  * Source: apiserver pkg/server/filters/maxinflight.go.
  */
 import type { HttpAnswer } from "../apimachinery/http.ts";
@@ -23,7 +23,7 @@ export interface SeatRequest {
 
 /** Hands out seats. */
 export interface FlowControl {
-  /** Gives the function that frees the seat, or undefined if all are taken. */
+  /** Gives the function that frees the seat (once, however often it is called); undefined: all are taken. */
   enter(request: SeatRequest): (() => void) | undefined;
 }
 
@@ -39,11 +39,14 @@ export function createFlowControl(limits: FlowLimits): FlowControl {
   };
   return {
     enter({ verb, groups, isLongRunning }) {
-      if (isLongRunning || groups.includes(systemMasters)) return () => {};
+      if (isLongRunning) return () => {};
       const kind = readOnlyVerbs.has(verb) ? seats.readOnly : seats.mutating;
-      if (kind.taken >= kind.limit) return undefined;
+      if (kind.taken >= kind.limit) return groups.includes(systemMasters) ? () => {} : undefined;
       kind.taken++;
+      let isFreed = false;
       return () => {
+        if (isFreed) return;
+        isFreed = true;
         kind.taken--;
       };
     },

@@ -20,6 +20,8 @@ test("answer() says ok, and which checks passed when asked", () => {
   assert.deepEqual(ask("/readyz", { verbose: [""] }), [200, "[+]ping ok\n[+]shutdown ok\nreadyz check passed\n"]);
   assert.deepEqual(ask("/livez/ping"), [200, "ok"]);
   assert.equal(ask("/livez/shutdown"), undefined);
+  assert.equal(ask("/livez/"), undefined);
+  assert.equal(ask("/livezz"), undefined);
   assert.equal(ask("/other"), undefined);
 });
 
@@ -32,12 +34,30 @@ test("answer() fails with the checks but without the reason", () => {
 
 test("answer() leaves out what is excluded and says what it can't", () => {
   assert.deepEqual(ask("/readyz", { exclude: ["shutdown"] }), [200, "ok"]);
-  assert.deepEqual(ask("/readyz", { exclude: ["shutdown", "x"], verbose: [""] }), [
+  assert.deepEqual(ask("/readyz", { exclude: ["shutdown", "z", "a", "z", 'é"'], verbose: [""] }), [
     200,
-    '[+]ping ok\n[+]shutdown excluded: ok\nwarn: some health checks cannot be excluded: no matches for "x"\nreadyz check passed\n',
+    '[+]ping ok\n[+]shutdown excluded: ok\nwarn: some health checks cannot be excluded: no matches for "a","z","é\\""\nreadyz check passed\n',
   ]);
 });
 
+test("answer() gives each check by its own path, and nothing else below", () => {
+  state.why = undefined;
+  assert.deepEqual(health.answer("/livez/ping", new Map())?.headers, { "Content-Type": "text/plain; charset=utf-8" });
+  assert.deepEqual(ask("/livez/ping"), [200, "ok"]);
+  for (const path of ["/livez/", "/livez/ping/", "/livez/shutdown", "/livezz", "/"]) assert.equal(ask(path), undefined);
+});
+
 test("versionDocument() names the Kubernetes that is followed", () => {
-  assert.equal(versionDocument("0.1.0")["gitVersion"], "v1.36.0+annex-0.1.0");
+  const version = versionDocument("0.1.0");
+  assert.equal(version["major"], "1");
+  assert.equal(version["minor"], "36");
+  assert.equal(version["gitVersion"], "v1.36.0+annex-0.1.0");
+  assert.deepEqual(Object.keys(version).slice(3), [
+    "gitCommit",
+    "gitTreeState",
+    "buildDate",
+    "goVersion",
+    "compiler",
+    "platform",
+  ]);
 });

@@ -4,6 +4,7 @@
  * None of them asks a store: a store that is away is its own resources' affair.
  * Source: apiserver pkg/server/healthz/healthz.go, pkg/server/routes/version.go.
  */
+import { goQuote } from "../apimachinery/go-text.ts";
 import type { HttpAnswer } from "../apimachinery/http.ts";
 import type { JsonObject } from "../apimachinery/json.ts";
 
@@ -30,15 +31,16 @@ const endpoints: readonly HealthEndpoint[] = ["healthz", "livez", "readyz"];
 export function createHealth({ checks }: { readonly checks: readonly HealthCheck[] }): Health {
   return {
     answer(path, query) {
-      const [, first = "", check, ...rest] = path.split("/");
-      const endpoint = endpoints.find((name) => name === first);
-      if (endpoint === undefined || rest.length > 0) return undefined;
+      const endpoint = endpoints.find((name) => path === `/${name}` || path.startsWith(`/${name}/`));
+      if (endpoint === undefined) return undefined;
       const mine = checks.filter((one) => one.endpoints.includes(endpoint));
-      if (check === undefined || check === "") return answerAll(endpoint, mine, query);
-      const found = mine.find((one) => one.name === check);
+      if (path === `/${endpoint}`) return answerAll(endpoint, mine, query);
+      const found = mine.find((one) => path === `/${endpoint}/${one.name}`);
       if (found === undefined) return undefined;
       const why = found.check();
-      return why === undefined ? text(200, "ok") : text(500, `internal server error: ${why}\n`);
+      // kube-apiserver lets the type of this one be guessed, and forbids no guessing.
+      if (why === undefined) return { ...text(200, "ok"), headers: { "Content-Type": plainText } };
+      return text(500, `internal server error: ${why}\n`);
     },
   };
 }
@@ -57,12 +59,12 @@ function answerAll(
       continue;
     }
     const why = check();
-    // The reason stays in the log: health paths are open to all.
+    // Health paths are open to all; the check's own path, which needs rights, tells the reason.
     lines.push(why === undefined ? `[+]${name} ok\n` : `[-]${name} failed: reason withheld\n`);
     isFailed ||= why !== undefined;
   }
   if (excluded.size > 0) {
-    const names = [...excluded].map((name) => JSON.stringify(name)).join(",");
+    const names = [...excluded].sort().map(goQuote).join(",");
     lines.push(`warn: some health checks cannot be excluded: no matches for ${names}\n`);
   }
   if (isFailed) return text(500, `${lines.join("")}${endpoint} check failed\n`);
@@ -70,10 +72,12 @@ function answerAll(
   return text(200, `${lines.join("")}${endpoint} check passed\n`);
 }
 
+const plainText = "text/plain; charset=utf-8";
+
 function text(status: number, body: string): HttpAnswer {
   return {
     status,
-    headers: { "Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff" },
+    headers: { "Content-Type": plainText, "X-Content-Type-Options": "nosniff" },
     body: Buffer.from(body),
   };
 }

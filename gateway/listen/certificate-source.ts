@@ -8,6 +8,7 @@
 import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import { type FSWatcher, readFileSync, watch } from "node:fs";
 import { dirname } from "node:path";
+import { createSecureContext } from "node:tls";
 
 /** A certificate chain, its key and the CAs that are named to clients; PEM. */
 export interface ServingPair {
@@ -28,6 +29,8 @@ export interface CertificateFiles {
 export interface CertificateSource {
   current(): ServingPair;
   onChange(listener: (pair: ServingPair) => void): void;
+  /** Looks at once, when somebody knows of a change. */
+  check(): void;
   close(): void;
 }
 
@@ -43,6 +46,7 @@ const settleMs = 50;
 export function createCertificateSource(files: CertificateFiles): CertificateSource {
   let pair = readPair(files);
   let digest = digestOf(pair);
+  let faultTold = "";
   let settle: NodeJS.Timeout | undefined;
   const listeners: ((pair: ServingPair) => void)[] = [];
 
@@ -50,11 +54,15 @@ export function createCertificateSource(files: CertificateFiles): CertificateSou
     try {
       const fresh = readPair(files);
       const freshDigest = digestOf(fresh);
+      faultTold = "";
       if (freshDigest === digest) return;
       pair = fresh;
       digest = freshDigest;
       for (const listener of listeners) listener(pair);
     } catch (error) {
+      // Each look finds the same fault until somebody mends it.
+      if (String(error) === faultTold) return;
+      faultTold = String(error);
       files.log.warn({ err: error }, "the changed serving certificate can't be used; the last good one stays");
     }
   };
@@ -69,6 +77,7 @@ export function createCertificateSource(files: CertificateFiles): CertificateSou
   );
   return {
     current: () => pair,
+    check,
     onChange: (listener) => listeners.push(listener),
     close() {
       clearInterval(poll);
@@ -98,7 +107,10 @@ function readPair(files: CertificateFiles): ServingPair {
     throw new Error(`the key in ${files.keyFile} is not that of the certificate in ${files.certFile}`);
   }
   const cas = files.clientCas();
-  return { cert, key, ca: cas === "" ? [] : [cas] };
+  const pair = { cert, key, ca: cas === "" ? [] : [cas] };
+  // What is wrong further down the chain or in the bundle shows here, before anything takes it.
+  createSecureContext(pair);
+  return pair;
 }
 
 function digestOf(pair: ServingPair): string {

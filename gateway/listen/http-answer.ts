@@ -1,185 +1,199 @@
 /**
  * Writes answers: whole ones from kept buffers with back-pressure, streams through a sink.
  *
- * A client that stops reading holds what its socket holds and no more: the next buffer is handed
- * over when the one before was taken, and a client that takes nothing for a minute is cut off.
+ * A client that stops reading holds what its socket holds and one batch: the next is handed over when
+ * the one before was taken, and a client that takes nothing for a minute is cut off. A client that
+ * still sends a body nobody reads gets its answer first; then its connection ends.
+ * Source: net/http's server (finishRequest); RFC 9113 section 8.1.
  */
 import type { ServerResponse } from "node:http";
-import type { Http2ServerResponse } from "node:http2";
+import { constants, type Http2ServerResponse } from "node:http2";
 import { type ByteSink, type HttpAnswer, isStreamBody, type StreamBody } from "../apimachinery/http.ts";
-import type { RawReply, RawRequest } from "./http-request.ts";
+import { createBatches } from "./batches.ts";
+import { isCut, type RawReply, type RawRequest } from "./http-request.ts";
+import { createSink } from "./sink.ts";
 
-/** Writes answers and knows which are under way. */
+/** Writes answers and ends streams. */
 export interface AnswerWriter {
   write(request: RawRequest, reply: RawReply, answer: HttpAnswer): void;
-  /** Ends every stream, for a drain. */
-  endStreams(): void;
-  /** Answers that are being written, streams included. */
-  inFlight(): number;
+  /** To be told when a reply is out or cut. */
+  closed(reply: RawReply): void;
+  /** Ends every stream, those that begin later too. */
+  drain(): void;
+  close(): void;
 }
 
-/** A client that takes no byte for this long is gone. */
-const stalledAfterMs = 60_000;
-/** Bytes that are handed to a socket before it must have taken some. */
-const maxQueuedBytes = 1024 * 1024;
+/** Times in ms. */
+export interface AnswerTimes {
+  /** A client that takes no byte for this long is gone. */
+  readonly stalledMs: number;
+  /** How long a client that goes on sending may take to notice its answer. */
+  readonly lingerMs: number;
+}
+
+/** The rest of a body that is read, so that the connection can be kept: as much as Go's server reads. */
+const maxDroppedBytes = 256 * 1024;
 
 /** Makes a writer. */
 export function createAnswerWriter(options: {
-  readonly isDraining: () => boolean;
+  readonly times: AnswerTimes;
   readonly log: { error(fields: object, message: string): void };
 }): AnswerWriter {
+  const { times, log } = options;
   const streams = new Set<ByteSink>();
-  let underWay = 0;
+  /** Replies whose last byte was handed over, and when. */
+  const ending = new Map<RawReply, number>();
+  let isDraining = false;
+  const sweep = setInterval(cutStalled, Math.max(1, times.stalledMs / 4));
+  sweep.unref();
 
   function write(request: RawRequest, reply: RawReply, answer: HttpAnswer): void {
-    if (reply.destroyed) return;
-    underWay++;
-    reply.once("close", () => {
-      underWay--;
-    });
-    reply.on("error", () => reply.destroy());
+    if (isCut(reply)) return;
+    reply.on("error", cutThis);
     const { body } = answer;
     const isHttp1 = request.httpVersion !== "2.0";
     reply.statusCode = answer.status;
-    for (const [name, value] of Object.entries(answer.headers)) reply.setHeader(name, value as string | string[]);
-    if (isHttp1 && options.isDraining()) reply.setHeader("Connection", "close");
+    for (const name of Object.keys(answer.headers)) {
+      reply.setHeader(name, wireValue(answer.headers[name] as string | readonly string[]));
+    }
+    if (isHttp1 && isDraining) reply.setHeader("Connection", "close");
     if (isStreamBody(body)) {
-      writeStream(reply, body);
+      writeStream(request, reply, body);
       return;
     }
     const buffers = body instanceof Uint8Array ? [body] : body;
+    const batches = createBatches(request.method === "HEAD" ? [] : buffers);
     if (answer.status !== 204 && answer.status !== 304) {
       reply.setHeader(
         "Content-Length",
         buffers.reduce((sum, buffer) => sum + buffer.length, 0),
       );
     }
+    const hasBodyLeft = isReceiving(request);
     // A body that nobody read would be taken for the next request on this connection.
-    if (!request.complete) request.resume();
-    if (request.method === "HEAD") {
-      reply.end();
+    if (hasBodyLeft) request.resume();
+    const isLongBody = hasBodyLeft && !(declaredBytes(request) <= maxDroppedBytes);
+    if (isLongBody && isHttp1) reply.setHeader("Connection", "close");
+    if (isLongBody || batches.length > 1) {
+      pump(reply, batches.next, () => (isLongBody ? endAfterBody(request, reply) : end(reply)));
       return;
     }
-    if (buffers.length === 1) {
-      (reply as ServerResponse).end(buffers[0]);
-      cutIfStalled(reply);
-      return;
-    }
-    writeBuffers(reply, buffers);
+    end(reply, batches.next());
   }
 
-  function writeStream(reply: RawReply, body: StreamBody): void {
+  /** Writes a batch whenever the client took the one before. */
+  function pump(reply: RawReply, next: () => Uint8Array | undefined, done: () => void): void {
+    let stalled: NodeJS.Timeout | undefined;
+    const step = (): void => {
+      clearTimeout(stalled);
+      if (isCut(reply)) return;
+      for (let batch = next(); batch !== undefined; batch = next()) {
+        if (!(reply as ServerResponse).write(batch)) {
+          stalled = setTimeout(() => cut(reply), times.stalledMs);
+          reply.once("drain", step);
+          return;
+        }
+      }
+      done();
+    };
+    reply.once("close", () => clearTimeout(stalled));
+    step();
+  }
+
+  function end(reply: RawReply, last?: Uint8Array): void {
+    ending.set(reply, performance.now());
+    (reply as ServerResponse).end(last);
+  }
+
+  /** Ends an answer whose client is still sending: a reset now could overtake the answer. */
+  function endAfterBody(request: RawRequest, reply: RawReply): void {
+    if ("stream" in reply) {
+      // HTTP/2 has a word for it: the answer is whole, stop sending.
+      reply.once("finish", () => reply.stream?.close(constants.NGHTTP2_NO_ERROR));
+      end(reply);
+      return;
+    }
+    if (!reply.headersSent) reply.flushHeaders();
+    let isEnded = false;
+    const finish = (): void => {
+      if (isEnded) return;
+      isEnded = true;
+      clearTimeout(late);
+      end(reply);
+    };
+    const late = setTimeout(finish, times.lingerMs);
+    request.once("end", finish);
+    request.once("close", finish);
+    if (request.complete) finish();
+  }
+
+  function writeStream(request: RawRequest, reply: RawReply, body: StreamBody): void {
     (reply as ServerResponse).flushHeaders();
-    const sink = createSink(reply);
+    if (isReceiving(request)) request.resume();
+    const sink = createSink(reply, { stalledMs: times.stalledMs, cut: () => cut(reply) });
     streams.add(sink);
     sink.onClose(() => streams.delete(sink));
     try {
       body.start(sink);
+      if (isDraining) sink.end();
     } catch (error) {
-      options.log.error({ err: error }, "a stream failed to start");
+      log.error({ err: error }, "a stream failed to start");
       sink.abort();
+    }
+  }
+
+  function cutStalled(): void {
+    const before = performance.now() - times.stalledMs;
+    for (const [reply, since] of ending) {
+      // In order of their ends.
+      if (since > before) return;
+      cut(reply);
     }
   }
 
   return {
     write,
-    endStreams() {
+    closed: (reply) => ending.delete(reply),
+    drain() {
+      isDraining = true;
       for (const sink of [...streams]) sink.end();
     },
-    inFlight: () => underWay,
+    close() {
+      clearInterval(sweep);
+    },
   };
 }
 
-function writeBuffers(reply: RawReply, buffers: readonly Uint8Array[]): void {
-  let next = 0;
-  let stalled: NodeJS.Timeout | undefined;
-  const pump = (): void => {
-    clearTimeout(stalled);
-    if (reply.destroyed) return;
-    if ("cork" in reply) (reply as ServerResponse).cork();
-    let queued = 0;
-    while (next < buffers.length && queued < maxQueuedBytes) {
-      const buffer = buffers[next++] as Uint8Array;
-      queued += buffer.length;
-      writeTo(reply, buffer);
-    }
-    if ("uncork" in reply) (reply as ServerResponse).uncork();
-    if (next === buffers.length) {
-      reply.end();
-      cutIfStalled(reply);
-      return;
-    }
-    if (reply.writableNeedDrain) {
-      stalled = setTimeout(() => reply.destroy(), stalledAfterMs);
-      stalled.unref();
-      reply.once("drain", pump);
-    } else setImmediate(pump);
-  };
-  reply.once("close", () => clearTimeout(stalled));
-  pump();
+/** Ends an answer so that the client knows it isn't whole. */
+export function cut(reply: RawReply): void {
+  if ("stream" in reply) (reply as Http2ServerResponse).stream?.close(constants.NGHTTP2_INTERNAL_ERROR);
+  reply.destroy();
 }
 
-/** An answer that was handed over whole must be taken some day as well. */
-function cutIfStalled(reply: RawReply): void {
-  if (reply.writableFinished) return;
-  const timer = setTimeout(() => reply.destroy(), stalledAfterMs);
-  timer.unref();
-  reply.once("close", () => clearTimeout(timer));
+function cutThis(this: RawReply): void {
+  cut(this);
 }
 
-function writeTo(reply: RawReply, bytes: Uint8Array): boolean {
-  return (reply as Http2ServerResponse & ServerResponse).write(bytes);
+/** Tells if the client has not sent its whole body yet. */
+function isReceiving(request: RawRequest): boolean {
+  if ("stream" in request) return request.stream !== undefined && !request.stream.endAfterHeaders && !request.complete;
+  return !request.complete;
 }
 
-function createSink(reply: RawReply): ByteSink {
-  const closers: (() => void)[] = [];
-  const drainers: (() => void)[] = [];
-  let isClosed = false;
-  let stalled: NodeJS.Timeout | undefined;
-  const close = () => {
-    if (isClosed) return;
-    isClosed = true;
-    clearTimeout(stalled);
-    for (const closer of closers) closer();
-  };
-  reply.once("close", close);
-  reply.on("drain", () => {
-    clearTimeout(stalled);
-    stalled = undefined;
-    for (const drainer of drainers.splice(0)) drainer();
-  });
-  return {
-    write(bytes) {
-      if (isClosed) return true;
-      if (writeTo(reply, bytes)) return true;
-      if (stalled === undefined) {
-        stalled = setTimeout(() => reply.destroy(), stalledAfterMs);
-        stalled.unref();
-      }
-      return false;
-    },
-    get queuedBytes() {
-      return reply.writableLength;
-    },
-    get closed() {
-      return isClosed;
-    },
-    onDrain(callback) {
-      if (reply.writableNeedDrain) drainers.push(callback);
-      else setImmediate(callback);
-    },
-    onClose(callback) {
-      if (isClosed) callback();
-      else closers.push(callback);
-    },
-    end() {
-      if (isClosed) return;
-      reply.end();
-      close();
-    },
-    abort() {
-      reply.destroy();
-      close();
-    },
-  };
+/** NaN if the client didn't say. */
+function declaredBytes(request: RawRequest): number {
+  return Number(request.headers["content-length"] ?? Number.NaN);
+}
+
+/**
+ * Text as Go puts it on the wire: its UTF-8 bytes, line ends as spaces. Node takes a character for a
+ * byte, and throws over what is none.
+ */
+function wireValue(value: string | readonly string[]): string | string[] {
+  return typeof value === "string" ? wireText(value) : value.map(wireText);
+}
+
+function wireText(text: string): string {
+  if (!/[^\t -~]/.test(text)) return text;
+  return Buffer.from(text.replace(/(?!\t)\p{Cc}/gu, " "), "utf8").toString("latin1");
 }

@@ -6,21 +6,29 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
 import type { HttpRequest } from "../apimachinery/http.ts";
-import { badRequest, requestEntityTooLarge, type StatusError } from "../apimachinery/status.ts";
+import { badRequest, requestEntityTooLarge } from "../apimachinery/status.ts";
 import type { PeerCertificate } from "../apimachinery/user.ts";
+import { peerOf } from "./connections.ts";
 
 /** A request of either protocol. */
 export type RawRequest = IncomingMessage | Http2ServerRequest;
 /** A reply of either protocol. */
 export type RawReply = ServerResponse | Http2ServerResponse;
 
+/** What a request is wrapped with. */
+export interface RequestOptions {
+  readonly maxBodyBytes: number;
+  /** Whether the client waits for `100 Continue` before it sends the body. */
+  readonly waitsForContinue: boolean;
+  readonly chainOf: (raw: RawRequest) => PeerCertificate | undefined;
+}
+
 /** Certificates of a chain that are looked at: deeper ones no CA issues. */
 const maxChain = 10;
-const chains = new WeakMap<object, { readonly chain: PeerCertificate | undefined }>();
 
-/** Wraps a request. `maxBodyBytes` bounds its body. */
-export function requestFrom(raw: RawRequest, reply: RawReply, maxBodyBytes: number): HttpRequest {
-  const uri = raw.url ?? "/";
+/** Wraps a request. */
+export function requestFrom(raw: RawRequest, reply: RawReply, options: RequestOptions): HttpRequest {
+  const uri = withoutOrigin(raw.url ?? "/");
   const question = uri.indexOf("?");
   const rawHeaders: (readonly [string, string])[] = [];
   for (let index = 0; index + 1 < raw.rawHeaders.length; index += 2) {
@@ -41,62 +49,82 @@ export function requestFrom(raw: RawRequest, reply: RawReply, maxBodyBytes: numb
     headers: (name) => rawHeaders.filter(([key]) => key === name).map(([, value]) => value),
     rawHeaders,
     remoteAddress: raw.socket.remoteAddress ?? "",
-    peerCertificate: () => chainOf(raw),
+    peerCertificate: () => options.chainOf(raw),
     get signal() {
-      if (gone === undefined) {
-        const controller = new AbortController();
-        gone = controller;
-        if (reply.destroyed || (raw.destroyed && !raw.complete)) controller.abort();
-        // The answer written whole is no abort.
-        reply.once("close", () => {
-          if (!reply.writableFinished) controller.abort();
-        });
-      }
+      gone ??= abortedWithClient(raw, reply);
       return gone.signal;
     },
     body() {
-      whole ??= readBody(raw, reply, maxBodyBytes);
+      if (whole === undefined) {
+        if (options.waitsForContinue && !reply.headersSent) reply.writeContinue();
+        whole = readBody(raw, options.maxBodyBytes);
+      }
       return whole;
     },
   };
 }
 
-async function readBody(raw: RawRequest, reply: RawReply, maxBytes: number): Promise<Buffer> {
-  const declared = Number(raw.headers["content-length"] ?? "0");
-  if (declared > maxBytes) throw tooLarge(raw, reply, maxBytes);
+/** A request to a proxy names the origin as well; its path is meant. */
+function withoutOrigin(uri: string): string {
+  if (!/^https?:\/\//i.test(uri)) return uri;
+  const rest = uri.slice(uri.indexOf("//") + 2);
+  const start = rest.search(/[/?]/);
+  if (start < 0) return "/";
+  return rest[start] === "?" ? `/${rest.slice(start)}` : rest.slice(start);
+}
+
+function abortedWithClient(raw: RawRequest, reply: RawReply): AbortController {
+  const controller = new AbortController();
+  if (isCut(reply) || (raw.destroyed && !raw.complete)) controller.abort();
+  // The answer written whole is no abort. A reset HTTP/2 stream looks finished.
+  reply.once("close", () => {
+    if (!reply.writableFinished || ("stream" in reply && reply.stream?.aborted)) controller.abort();
+  });
+  return controller;
+}
+
+/** Tells if nothing can be written any more: HTTP/2's replies say it by their stream alone. */
+export function isCut(reply: RawReply): boolean {
+  return "stream" in reply ? reply.stream === undefined || reply.stream.destroyed : reply.destroyed;
+}
+
+async function readBody(raw: RawRequest, maxBytes: number): Promise<Buffer> {
+  const tooLarge = () => requestEntityTooLarge(`limit is ${maxBytes}`);
+  if (Number(raw.headers["content-length"] ?? "0") > maxBytes) throw tooLarge();
+  if (raw.destroyed && !raw.readableEnded) throw badRequest("unable to read the request body: unexpected EOF");
   const chunks: Buffer[] = [];
   let bytes = 0;
   return await new Promise<Buffer>((resolve, reject) => {
-    raw.on("data", (chunk: Buffer) => {
+    const take = (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > maxBytes) {
-        raw.removeAllListeners("data");
-        reject(tooLarge(raw, reply, maxBytes));
+      if (bytes <= maxBytes) {
+        chunks.push(chunk);
         return;
       }
-      chunks.push(chunk);
-    });
+      raw.off("data", take);
+      chunks.length = 0;
+      reject(tooLarge());
+    };
+    raw.on("data", take);
     raw.once("end", () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
     raw.once("error", (error) => reject(badRequest(`unable to read the request body: ${error.message}`)));
     raw.once("close", () => reject(badRequest("unable to read the request body: unexpected EOF")));
   });
 }
 
-/** What is left of the body is read and dropped, so that the client gets to read the answer; then the connection ends. */
-function tooLarge(raw: RawRequest, reply: RawReply, maxBytes: number): StatusError {
-  raw.resume();
-  if (raw.httpVersion !== "2.0") (reply as ServerResponse).shouldKeepAlive = false;
-  return requestEntityTooLarge(`limit is ${maxBytes}`);
-}
-
-function chainOf(raw: RawRequest): PeerCertificate | undefined {
-  const socket = ("stream" in raw ? raw.stream.session?.socket : undefined) ?? raw.socket;
-  let known = chains.get(socket);
-  if (known === undefined) {
-    known = { chain: readChain(socket as TLSSocket) };
-    chains.set(socket, known);
-  }
-  return known.chain;
+/** Reads clients' certificate chains, once for each connection. */
+export function createChainReader(): (raw: RawRequest) => PeerCertificate | undefined {
+  const chains = new WeakMap<object, { readonly chain: PeerCertificate | undefined }>();
+  return (raw) => {
+    const peer = peerOf(raw);
+    let known = chains.get(peer);
+    if (known === undefined) {
+      const socket = "socket" in peer ? peer.socket : peer;
+      known = { chain: readChain(socket as TLSSocket) };
+      chains.set(peer, known);
+    }
+    return known.chain;
+  };
 }
 
 function readChain(socket: TLSSocket): PeerCertificate | undefined {

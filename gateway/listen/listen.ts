@@ -7,16 +7,17 @@
  * one aggregator connection survives bursts of cancelled streams and slow readers.
  * Source: apiserver pkg/server/secure_serving.go; Node's http and http2.
  */
-import type { Http2SecureServer, ServerHttp2Session } from "node:http2";
-import type { Server } from "node:https";
+import { METHODS } from "node:http";
 import type { Socket } from "node:net";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { HttpAnswer, HttpRequest } from "../apimachinery/http.ts";
 import { encodeJsonBytes } from "../apimachinery/json.ts";
 import { StatusError, statusToJson } from "../apimachinery/status.ts";
 import { createCertificateSource } from "./certificate-source.ts";
-import { createAnswerWriter } from "./http-answer.ts";
-import { type RawReply, type RawRequest, requestFrom } from "./http-request.ts";
+import { createConnections, type TlsServer } from "./connections.ts";
+import { createAnswerWriter, cut } from "./http-answer.ts";
+import { createChainReader, type RawReply, type RawRequest, requestFrom } from "./http-request.ts";
+import { createTlsServer, holdContinue, type RawHandler, tlsSettings } from "./tls-server.ts";
 
 /** What to listen with. */
 export interface ListenerOptions {
@@ -31,6 +32,8 @@ export interface ListenerOptions {
   readonly http2: boolean;
   /** Largest body in bytes. Default 3 MiB, kube-apiserver's. */
   readonly maxBodyBytes?: number;
+  /** How long clients may take. Default `defaultTimes`. */
+  readonly times?: Partial<ListenerTimes>;
   /** Answers a request. StatusErrors should have become answers; anything else that is thrown is a bug. */
   readonly handle: (request: HttpRequest) => HttpAnswer | Promise<HttpAnswer>;
   readonly log: {
@@ -46,25 +49,35 @@ export interface Listener {
   readonly port: number;
   /** Lets requests in flight finish, ends streams, then closes; cuts what is left at the deadline. */
   drain(options: { readonly deadlineMs: number }): Promise<void>;
+  /** Looks at once if the serving certificate or the clients' CAs changed. */
+  reload(): void;
   close(): Promise<void>;
 }
 
-const defaultMaxBodyBytes = 3 * 1024 * 1024;
-/** Slow clients: the head must come in 32 s as at kube-apiserver, a body in the request's own limit of 60 s. */
-const headersTimeoutMs = 32_000;
-const requestTimeoutMs = 60_000;
-/** An idle connection is kept for 90 s, as Go's server does; probes of the kernel find dead peers. */
-const idleTimeoutMs = 90_000;
-const tcpKeepAliveMs = 180_000;
-/** All headers of one request together: Go's default. */
-const maxHeaderBytes = 1024 * 1024;
-/** HTTP/2: one kube-apiserver sends everything over one connection, so its limits must hold a burst. */
-const http2Limits = {
-  maxSessionMemory: 4096,
-  streamResetBurst: 100_000,
-  streamResetRate: 10_000,
-  settings: { maxConcurrentStreams: 1000, initialWindowSize: 256 * 1024 },
+/** Times in ms. */
+export type ListenerTimes = typeof defaultTimes;
+
+/** Every time limit and its reason. */
+export const defaultTimes = {
+  /** The head of a request, as at kube-apiserver: slow clients hold connections. */
+  headersMs: 32_000,
+  /** A request with its body: as long as an ordinary request may take. */
+  requestMs: 60_000,
+  /** Between two requests of a connection, as Go's client keeps them. */
+  idleMs: 90_000,
+  /** How often slow clients are looked for; costs next to nothing. */
+  checkMs: 2_000,
+  /** A client that takes no byte of its answer for this long is gone. */
+  stalledMs: 60_000,
+  /** A client that sends on after its answer may take this long to notice. */
+  lingerMs: 5_000,
+  /** A drain closes a connection that was quiet for this long. */
+  quietMs: 1_000,
 };
+
+const defaultMaxBodyBytes = 3 * 1024 * 1024;
+/** No path is longer: the whole head is bounded. */
+const maxPathChars = 1024 * 1024;
 
 /**
  * Begins to listen.
@@ -73,115 +86,161 @@ const http2Limits = {
 export async function createListener(options: ListenerOptions): Promise<Listener> {
   const { log } = options;
   const maxBodyBytes = options.maxBodyBytes ?? defaultMaxBodyBytes;
+  const times = { ...defaultTimes, ...options.times };
   const certificates = createCertificateSource(options);
-  const tls = {
-    ...certificates.current(),
-    requestCert: true,
-    rejectUnauthorized: false,
-    minVersion: "TLSv1.2" as const,
-  };
-  const connection = { isDraining: false };
-  const writer = createAnswerWriter({ isDraining: () => connection.isDraining, log });
-  const app = (options.http2
-    ? fastify({
-        http2: true,
-        https: { ...tls, allowHTTP1: true, ...http2Limits },
-        http2SessionTimeout: idleTimeoutMs,
-        ...fastifyOptions,
-      })
-    : fastify({ https: { ...tls, maxHeaderSize: maxHeaderBytes }, ...fastifyOptions })) as unknown as FastifyInstance;
-  const server = app.server as unknown as Server | Http2SecureServer;
-  const sockets = new Set<Socket>();
-  const sessions = new Set<ServerHttp2Session>();
-  if ("headersTimeout" in server) {
-    server.headersTimeout = headersTimeoutMs;
-    server.requestTimeout = requestTimeoutMs;
-    server.keepAliveTimeout = idleTimeoutMs;
-  }
-  server.on("secureConnection", (socket: Socket) => {
-    socket.setKeepAlive(true, tcpKeepAliveMs);
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-  });
-  server.on("session", (session: ServerHttp2Session) => {
-    sessions.add(session);
-    session.once("close", () => sessions.delete(session));
-    session.on("error", () => session.destroy());
-  });
-
-  // Everything goes to one place, whatever the method: what is routed is not Fastify's to say.
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", (_request, _payload, done) => done(null, undefined));
-  app.setNotFoundHandler((request: FastifyRequest, reply: FastifyReply) => {
-    reply.hijack();
-    void serve(request.raw as unknown as RawRequest, reply.raw as unknown as RawReply);
-  });
-  app.setErrorHandler((error, request, reply) => {
-    log.warn({ err: error, url: request.url }, "the framework refused a request");
-    return reply.code(400).type("text/plain").send("400 Bad Request");
-  });
+  const writer = createAnswerWriter({ times, log });
+  const chainOf = createChainReader();
+  const take: RawHandler = (raw, reply) => void serve(raw, reply);
+  const { app, server } = createApp({ http2: options.http2, pair: certificates.current(), times, take });
+  const waitingForContinue = holdContinue(server);
+  const connections = createConnections(server, times);
+  server.on("connect", refuseTunnel);
 
   async function serve(raw: RawRequest, reply: RawReply): Promise<void> {
-    const request = requestFrom(raw, reply, maxBodyBytes);
-    let answer: HttpAnswer;
+    const leave = connections.enter(raw);
+    reply.once("close", () => {
+      leave();
+      writer.closed(reply);
+    });
     try {
-      answer = await options.handle(request);
+      const waitsForContinue = waitingForContinue.has(raw);
+      writer.write(raw, reply, await answerTo(requestFrom(raw, reply, { maxBodyBytes, waitsForContinue, chainOf })));
     } catch (error) {
-      answer = error instanceof StatusError ? statusAnswer(error) : panicAnswer();
-      if (!(error instanceof StatusError))
-        log.error({ err: error, method: request.method, uri: request.path }, "a request panicked");
+      log.error({ err: error, method: raw.method }, "an answer can't be written");
+      cut(reply);
     }
-    writer.write(raw, reply, answer);
+  }
+
+  async function answerTo(request: HttpRequest): Promise<HttpAnswer> {
+    try {
+      return await options.handle(request);
+    } catch (error) {
+      if (error instanceof StatusError) return statusAnswer(error);
+      log.error({ err: error, method: request.method, uri: request.path }, "a request panicked");
+      return panicAnswer();
+    }
   }
 
   await app.ready();
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => reject(listenError(error, options)));
-    server.listen(options.port, options.host, () => resolve());
-  });
+  try {
+    await listen(server, options);
+  } catch (error) {
+    certificates.close();
+    writer.close();
+    throw error;
+  }
+  server.on("error", (error) => log.error({ err: error }, "the listener failed"));
   const bound = server.address();
   if (bound === null || typeof bound === "string") throw new Error("the listener has no port");
   certificates.onChange((pair) => {
-    server.setSecureContext({ ...pair, minVersion: "TLSv1.2" });
+    server.setSecureContext(tlsSettings(pair));
     log.info({ certFile: options.certFile }, "serving certificate reloaded");
   });
 
+  let stopping: Promise<void> | undefined;
   async function stop(deadlineMs: number): Promise<void> {
-    connection.isDraining = true;
     certificates.close();
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    writer.endStreams();
-    if ("closeIdleConnections" in server) server.closeIdleConnections();
-    const until = performance.now() + deadlineMs;
-    while (performance.now() < until && sockets.size > 0) {
-      if (writer.inFlight() === 0) {
-        if ("closeIdleConnections" in server) server.closeIdleConnections();
-        for (const session of sessions) session.close();
-      }
-      await new Promise<void>((resolve) => setTimeout(resolve, 20));
-    }
-    for (const session of sessions) session.destroy();
-    for (const socket of sockets) socket.destroy();
-    await closed;
+    writer.drain();
+    await connections.drain(deadlineMs);
+    writer.close();
     await app.close();
   }
 
   return {
     host: options.host,
     port: bound.port,
-    drain: ({ deadlineMs }) => stop(deadlineMs),
-    close: () => stop(0),
+    reload: () => certificates.check(),
+    async drain({ deadlineMs }) {
+      stopping ??= stop(deadlineMs);
+      await stopping;
+    },
+    async close() {
+      stopping ??= stop(0);
+      await stopping;
+    },
   };
 }
 
-const fastifyOptions = {
-  logger: false,
-  exposeHeadRoutes: false,
-  forceCloseConnections: false,
-  // The path is ours to read: nothing is to be decoded, trimmed or refused on the way.
-  routerOptions: { ignoreTrailingSlash: false },
-  return503OnClosing: false,
-} as const;
+/**
+ * Fastify over a server of ours. Whatever the method and path, a request goes to `take` before anything
+ * of it is read: what is routed, decoded or refused is not the framework's to say.
+ */
+function createApp({
+  http2,
+  pair,
+  times,
+  take,
+}: Pick<Parameters<typeof createTlsServer>[0], "http2" | "pair" | "times"> & { readonly take: RawHandler }): {
+  readonly app: FastifyInstance;
+  readonly server: TlsServer;
+} {
+  const methods = new Set(METHODS);
+  const pass = (request: FastifyRequest, reply: FastifyReply): void => {
+    reply.hijack();
+    take(request.raw as unknown as RawRequest, reply.raw as unknown as RawReply);
+  };
+  const app = fastify({
+    serverFactory: (toFastify) => {
+      const handler: RawHandler = (raw, reply) => {
+        if (methods.has(raw.method ?? "")) (toFastify as unknown as RawHandler)(raw, reply);
+        else take(raw, reply);
+      };
+      return createTlsServer({ http2, pair, times, handler }) as never;
+    },
+    clientErrorHandler: (error, socket) => answerClientError(error, socket),
+    logger: false,
+    exposeHeadRoutes: false,
+    // A drain is ours: see connections.ts.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: maxPathChars },
+    frameworkErrors: (_error, request, reply) => pass(request, reply),
+  });
+  // A method without a body: one whose body the framework leaves alone.
+  for (const method of methods) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
+  app.route({ method: [...methods], url: "*", handler: pass });
+  // `OPTIONS *` has no path, and some paths can't be decoded.
+  app.setNotFoundHandler(pass);
+  return { app, server: app.server as unknown as TlsServer };
+}
+
+async function listen(server: TlsServer, options: ListenerOptions): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const fail = (error: NodeJS.ErrnoException) => reject(listenError(error, options));
+    server.once("error", fail);
+    server.listen(options.port, options.host, () => {
+      server.off("error", fail);
+      resolve();
+    });
+  });
+}
+
+/** Answers what is no HTTP, as Go's server does: a line of text, and the end. */
+function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || socket.bytesWritten > 0 || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  endWithLine(socket, clientErrorLines.get(error.code ?? "") ?? "400 Bad Request");
+}
+
+const clientErrorLines: ReadonlyMap<string, string> = new Map([
+  ["HPE_HEADER_OVERFLOW", "431 Request Header Fields Too Large"],
+  ["ERR_HTTP_REQUEST_TIMEOUT", "408 Request Timeout"],
+]);
+
+/** CONNECT asks for a proxy, which this is not. HTTP/1.1 hands over the socket, HTTP/2 a reply. */
+function refuseTunnel(_request: unknown, peer: Socket | RawReply): void {
+  if (!("remoteAddress" in peer)) {
+    peer.statusCode = 405;
+    peer.end();
+    return;
+  }
+  endWithLine(peer, "405 Method Not Allowed");
+}
+
+function endWithLine(socket: Socket, line: string): void {
+  socket.end(`HTTP/1.1 ${line}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${line}`);
+}
 
 function statusAnswer(error: StatusError): HttpAnswer {
   return {
