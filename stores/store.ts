@@ -5,7 +5,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { CrdFileError } from "./sdk/sdk.ts";
+import { CrdFileError, parseAddress } from "./sdk/sdk.ts";
 
 /** What every bundled store is started with. */
 export interface StoreFlags {
@@ -74,6 +74,7 @@ function flagsFrom(args: readonly string[]): StoreFlags {
       "tls-key": { type: "string" },
     },
   });
+  if (values.listen !== undefined) parseAddress(values.listen);
   const { "tls-ca": caFile, "tls-cert": certFile, "tls-key": keyFile } = values;
   const files = [caFile, certFile, keyFile].filter((file) => file !== undefined);
   if (files.length !== 0 && files.length !== 3) throw new Error("--tls-ca, --tls-cert and --tls-key go together");

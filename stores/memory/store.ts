@@ -1,59 +1,66 @@
 /**
  * The contract in its shortest form: maps in memory, one counter, a ring of recent events.
  *
- * Keeps: revisions in one scope; compare-and-swap; watches that resume within the ring. Keeps
- * nothing across a restart: its epoch is new each time, and its counter starts above `notBelow`.
+ * Keeps: revisions in one scope; compare-and-swap; watches that resume, and earlier states that can
+ * be read, within the ring: an earlier state is the present one with the later events taken back.
+ * Keeps nothing across a restart: its epoch is new each time, and so it begins above `notBelow`.
  */
 import { randomUUID } from "node:crypto";
+import { Capability } from "../../gen/annex/store/v1/catalog_pb.js";
 import {
   alreadyExists,
+  badRequest,
   type Call,
-  type CreateCall,
   conflict,
-  type DeleteCall,
-  type GetCall,
+  expired,
   type ListCall,
   type ListPage,
   notFound,
   type ObjectKey,
   type Preconditions,
+  pacedProgress,
   type ResourceDescription,
   type ResourceId,
   type Store,
   type StoredObject,
   type StoreEvent,
-  type UpdateCall,
   type WatchCall,
   type WatchFrame,
+  waitFor,
 } from "../sdk/sdk.ts";
 
 /** Events that are kept for watches to resume from. */
 export const historyEvents = 10_000;
-/** Progress is told at least this often when the gateway does not say how often. */
-const defaultProgressMs = 1_000;
+/** What it declares for every resource. */
+export const memoryCapabilities: readonly Capability[] = [
+  Capability.RESUME,
+  Capability.PROGRESS,
+  Capability.PREVIOUS_OBJECT,
+  Capability.EXACT_READ,
+  Capability.SNAPSHOT_LIST,
+];
+/** Objects of one page, so that a long list holds the event loop for milliseconds at a time. */
+const pageItems = 1_000;
 
 interface LogEntry extends StoreEvent {
   readonly resource: string;
 }
 
-/** Makes a store that serves the given resources from memory. */
+/** Makes a store that serves the given resources from memory. Its first write has `firstRevision` + 1. */
 export function createMemoryStore(resources: readonly ResourceDescription[], firstRevision = 1n): Store {
-  const epoch = randomUUID();
-  const objects = new Map<string, Map<string, StoredObject>>();
+  const tables = new Map<string, Map<string, StoredObject>>();
+  const lastChanges = new Map<string, bigint>();
   const log: LogEntry[] = [];
   const wakers = new Set<() => void>();
+  let epoch: string = randomUUID();
   let head = firstRevision;
-  let oldestResumable = head;
+  let oldest = head;
 
-  const tableOf = (resource: ResourceId): Map<string, StoredObject> => {
-    const id = idOf(resource);
-    let table = objects.get(id);
-    if (table === undefined) {
-      table = new Map();
-      objects.set(id, table);
-    }
+  function tableOf(resource: ResourceId): Map<string, StoredObject> {
+    const table = tables.get(idOf(resource)) ?? new Map<string, StoredObject>();
+    tables.set(idOf(resource), table);
     return table;
-  };
+  }
 
   function commit(
     resource: ResourceId,
@@ -63,22 +70,38 @@ export function createMemoryStore(resources: readonly ResourceDescription[], fir
   ): StoredObject {
     head += 1n;
     const stored = { ...object, revision: head };
-    const table = tableOf(resource);
-    if (type === "put") table.set(keyText(object), stored);
-    else table.delete(keyText(object));
+    if (type === "put") tableOf(resource).set(keyText(object), stored);
+    else tableOf(resource).delete(keyText(object));
+    lastChanges.set(idOf(resource), head);
     log.push({ resource: idOf(resource), type, object: stored, previous });
-    if (log.length > historyEvents) oldestResumable = log.shift()?.object.revision ?? oldestResumable;
-    for (const wake of [...wakers]) wake();
+    if (log.length > historyEvents) oldest = log.shift()?.object.revision ?? oldest;
+    wake();
     return stored;
   }
 
-  function present(call: Call & { key: ObjectKey }, preconditions: Preconditions): StoredObject {
+  function wake(): void {
+    for (const waker of [...wakers]) waker();
+  }
+
+  function present(call: Call & { readonly key: ObjectKey }, { revision, uid }: Preconditions): StoredObject {
     const current = tableOf(call.resource).get(keyText(call.key));
     if (current === undefined) throw notFound();
-    const { revision, uid } = preconditions;
     if (revision !== undefined && revision !== current.revision) throw conflict(current);
     if (uid !== undefined && uid !== current.uid) throw conflict(current);
     return current;
+  }
+
+  function stateAt(resource: ResourceId, revision: bigint): Map<string, StoredObject> {
+    if (revision < oldest) throw expired(oldest);
+    const state = tableOf(resource);
+    if (revision >= (lastChanges.get(idOf(resource)) ?? 0n)) return state;
+    const earlier = new Map(state);
+    for (const { resource: id, object, previous } of entriesAfter(log, revision).toReversed()) {
+      if (id !== idOf(resource)) continue;
+      if (previous === undefined) earlier.delete(keyText(object));
+      else earlier.set(keyText(object), previous);
+    }
+    return earlier;
   }
 
   return {
@@ -87,56 +110,66 @@ export function createMemoryStore(resources: readonly ResourceDescription[], fir
     revisionScope: "store",
     resources,
     epoch: () => epoch,
-    async get(call: GetCall) {
-      return tableOf(call.resource).get(keyText(call.key));
+    async get(call) {
+      return stateAt(call.resource, call.atRevision ?? head).get(keyText(call.key));
     },
     async list(call: ListCall): Promise<ListPage> {
-      const items = [...tableOf(call.resource).values()]
+      const from = parseToken(call.continueToken);
+      const revision = from?.revision ?? call.atRevision ?? head;
+      if (revision > head) throw badRequest("the continue token is of another store");
+      const found = [...stateAt(call.resource, revision).values()]
         .filter((object) => call.namespace === "" || object.namespace === call.namespace)
+        .filter((object) => from === undefined || keyText(object) > from.after)
         .sort((a, b) => (keyText(a) < keyText(b) ? -1 : 1));
-      return { items, revision: head };
+      const items = found.slice(0, Math.min(call.limit || pageItems, pageItems));
+      const last = items.at(-1);
+      if (last === undefined || items.length === found.length) return { items, revision };
+      const continueToken = Buffer.from(JSON.stringify([String(revision), keyText(last)]));
+      return { items, revision, continueToken, remaining: BigInt(found.length - items.length) };
     },
-    async create(call: CreateCall) {
+    async create(call) {
       if (tableOf(call.resource).has(keyText(call.key))) throw alreadyExists();
       return commit(call.resource, "put", { ...call.key, uid: call.uid, json: call.json });
     },
-    async update(call: UpdateCall) {
+    async update(call) {
       const current = present(call, call.preconditions);
       return commit(call.resource, "put", { ...call.key, uid: call.uid, json: call.json }, current);
     },
-    async delete(call: DeleteCall) {
+    async delete(call) {
       const current = present(call, call.preconditions);
       return commit(call.resource, "delete", current, current);
     },
-    async currentRevision() {
-      return { revision: head };
+    async currentRevision(call) {
+      return { revision: head, lastChange: lastChanges.get(idOf(call.resource)) ?? oldest };
+    },
+    async notBelow(revision) {
+      if (revision <= head) return;
+      epoch = randomUUID();
+      head = oldest = revision;
+      log.length = 0;
+      wake();
     },
     async *watch(call: WatchCall): AsyncIterable<WatchFrame> {
       const id = idOf(call.resource);
       let seen = call.after ?? head;
-      if (seen < oldestResumable) {
-        yield { frame: "expired", oldestResumable, revision: head, reason: `history begins at ${oldestResumable}` };
-        return;
-      }
-      yield { frame: "started", revision: seen, oldestResumable };
+      if (seen >= oldest) yield { frame: "started", revision: seen, oldestResumable: oldest };
+      const pace = pacedProgress(seen, call.progressEveryMs);
       while (!call.signal.aborted) {
-        if (seen < oldestResumable) {
-          yield { frame: "expired", oldestResumable, revision: head, reason: "the watch fell behind" };
+        if (seen < oldest) {
+          const reason = `the history begins at ${oldest}`;
+          yield { frame: "expired", oldestResumable: oldest, revision: head, reason };
           return;
         }
         const upTo = head;
         const events = entriesAfter(log, seen).filter(
           (entry) => entry.resource === id && (call.namespace === "" || entry.object.namespace === call.namespace),
         );
-        if (events.length > 0) {
-          yield {
-            frame: "events",
-            events: call.previous ? events : events.map(({ type, object }) => ({ type, object })),
-          };
-        }
-        if (upTo > seen) yield { frame: "progress", revision: upTo };
         seen = upTo;
-        if (head === seen) await woken(wakers, call.progressEveryMs || defaultProgressMs, call.signal);
+        const shown = call.previous ? events : events.map(({ type, object }) => ({ type, object }));
+        if (shown.length > 0) yield { frame: "events", events: shown };
+        if (events.at(-1)?.object.revision === seen) pace.told(seen);
+        else if (pace.isDue(seen)) yield { frame: "progress", revision: seen };
+        if (head === seen) await waitFor(wakers, pace.waitMs(seen), call.signal);
       }
     },
   };
@@ -144,6 +177,18 @@ export function createMemoryStore(resources: readonly ResourceDescription[], fir
 
 const idOf = (resource: ResourceId): string => `${resource.plural}.${resource.group}`;
 const keyText = (key: ObjectKey): string => `${key.namespace}/${key.name}`;
+
+function parseToken(token: Uint8Array): { readonly revision: bigint; readonly after: string } | undefined {
+  if (token.length === 0) return undefined;
+  try {
+    const [revision, after] = JSON.parse(Buffer.from(token).toString()) as [string, string];
+    const number = BigInt(revision);
+    if (number >= 1n && typeof after === "string") return { revision: number, after };
+  } catch {
+    // Not JSON, or no number in it: the same answer as for any other text.
+  }
+  throw badRequest("the continue token can't be read");
+}
 
 function entriesAfter(log: readonly LogEntry[], revision: bigint): readonly LogEntry[] {
   let low = 0;
@@ -154,20 +199,4 @@ function entriesAfter(log: readonly LogEntry[], revision: bigint): readonly LogE
     else high = middle;
   }
   return log.slice(low);
-}
-
-/** Waits for the next commit, for the time that progress is due, or for the end of the call. */
-async function woken(wakers: Set<() => void>, ms: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      wakers.delete(done);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    wakers.add(done);
-    signal.addEventListener("abort", done, { once: true });
-    if (signal.aborted) done();
-  });
 }

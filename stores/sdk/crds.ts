@@ -6,7 +6,7 @@
  */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type Document, isCollection, isNode, LineCounter, parseAllDocuments } from "yaml";
+import { type Document, isMap, isNode, LineCounter, parseAllDocuments, type Tags } from "yaml";
 import { type Capability, Scope, Verb } from "../../gen/annex/store/v1/catalog_pb.js";
 import type { ResourceDescription } from "./store.ts";
 
@@ -89,6 +89,9 @@ function filesOf(path: string, faults: CrdFault[]): string[] {
   }
 }
 
+/** Aliases that one document may expand to: the bound against a bomb of nested aliases. */
+const maxAliases = 1_000;
+
 type Path = readonly (string | number)[];
 
 /** One document of a file, read field by field; a field of a wrong type is a fault and reads as missing. */
@@ -105,7 +108,7 @@ class Reader {
     this.#document = document;
     this.#lines = lines;
     this.#faults = faults;
-    this.#value = document.toJS({ maxAliasCount: 100 });
+    this.#value = document.toJS({ maxAliasCount: maxAliases });
   }
 
   get isSound(): boolean {
@@ -170,22 +173,57 @@ function readersOf(file: string, faults: CrdFault[]): Reader[] {
     faults.push({ file, line: 1, field: "", message: (error as Error).message });
     return [];
   }
-  const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, intAsBigInt: true });
-  const documents: readonly Document[] = Array.isArray(parsed) ? parsed : [];
   const readers: Reader[] = [];
-  for (const document of documents) {
+  for (const document of documentsOf(file, text, lines, faults)) {
+    const { contents } = document;
+    const line = lines.linePos(contents?.range?.[0] ?? 0).line;
     const broken = document.errors[0];
     if (broken !== undefined) {
-      faults.push({ file, line: lines.linePos(broken.pos[0]).line, field: "", message: broken.message });
-    } else if (isCollection(document.contents)) readers.push(new Reader(file, document, lines, faults));
-    else if (document.contents !== null && isNode(document.contents) && document.toJS() !== null) {
-      faults.push({ file, line: 1, field: "", message: "is no YAML map" });
+      faults.push({ file, line: lines.linePos(broken.pos[0]).line, field: "", message: inWords(broken) });
+    } else if (isMap(contents)) {
+      try {
+        readers.push(new Reader(file, document, lines, faults));
+      } catch (error) {
+        faults.push({ file, line, field: "", message: inWords(error as Error) });
+      }
+    } else if (contents !== null && isNode(contents) && document.toJS() !== null) {
+      faults.push({ file, line, field: "", message: "is no YAML map" });
     }
   }
   if (readers.length === 0 && !faults.some((fault) => fault.file === file)) {
     faults.push({ file, line: 1, field: "", message: "holds no CustomResourceDefinition" });
   }
   return readers;
+}
+
+/** Without the types of YAML that have no place in JSON: their text stays text, their maps stay maps. */
+function jsonTags(tags: Tags): Tags {
+  return tags.filter((tag) => typeof tag !== "object" || !/:(timestamp|omap|set|pairs|binary)$/.test(tag.tag));
+}
+
+/** As Kubernetes reads YAML: version 1.1, in which `yes` is true, and without dates. */
+function documentsOf(file: string, text: string, lineCounter: LineCounter, faults: CrdFault[]): readonly Document[] {
+  try {
+    const documents = parseAllDocuments(text, {
+      version: "1.1",
+      schema: "yaml-1.1",
+      customTags: jsonTags,
+      merge: true,
+      intAsBigInt: true,
+      lineCounter,
+      prettyErrors: false,
+      logLevel: "silent",
+    });
+    return Array.isArray(documents) ? documents : [];
+  } catch (error) {
+    faults.push({ file, line: 1, field: "", message: inWords(error as Error) });
+    return [];
+  }
+}
+
+/** The library recurses over nesting; what is deeper than the stack is no definition. */
+function inWords(error: Error): string {
+  return error.message.startsWith("Maximum call stack") ? "is nested too deeply" : error.message;
 }
 
 function resourceFrom(reader: Reader, support: CrdSupport): ResourceDescription | undefined {
@@ -220,6 +258,10 @@ function resourceFrom(reader: Reader, support: CrdSupport): ResourceDescription 
     reader.fault(["spec", "conversion", "strategy"], "Webhook is not supported; None, or a single version, is");
   }
   const versions = Array.from({ length: count }, (_, index) => versionFrom(reader, index));
+  for (const [index, { message }] of versions.entries()) {
+    const first = versions.findIndex((version) => version.message.name === message.name);
+    if (first < index) reader.fault(["spec", "versions", index, "name"], `Duplicate value: "${message.name}"`);
+  }
   const stored = versions.filter((version) => version.isStored);
   if (count > 0 && stored.length !== 1) {
     reader.fault(["spec", "versions"], "must have exactly one version marked as storage version");
@@ -247,7 +289,8 @@ function versionFrom(reader: Reader, index: number) {
   const at = ["spec", "versions", index];
   const schema = reader.at([...at, "schema", "openAPIV3Schema"]);
   if (schema === undefined) reader.fault([...at, "schema", "openAPIV3Schema"], "Required value: schemas are required");
-  else if (typeof schema !== "object") reader.fault([...at, "schema", "openAPIV3Schema"], "must be a map");
+  else if (typeof schema !== "object" || Array.isArray(schema))
+    reader.fault([...at, "schema", "openAPIV3Schema"], "must be a map");
   const hasScale = reader.at([...at, "subresources", "scale"]) !== undefined;
   const scaleAt = [...at, "subresources", "scale"];
   const message = {

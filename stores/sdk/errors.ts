@@ -33,6 +33,17 @@ export function conflict(current?: StoredObject): ConnectError {
   return withDetail("conflict", Code.Aborted, { current: { key: { namespace, name }, revision, uid, json } });
 }
 
+/** Largest present object that a conflict carries over gRPC: trailers are bounded by 64 KB in all. */
+const maxTrailerObjectBytes = 16 * 1024;
+
+/** Gives a conflict without its present object, if nobody asked for that or the protocol can't carry it. */
+export function withBoundedCurrent(error: ConnectError, protocol: string, isWanted: boolean): ConnectError {
+  const current = error.findDetails(ErrorDetailSchema)[0]?.current;
+  if (current === undefined) return error;
+  const fits = protocol !== "grpc" || current.json.length <= maxTrailerObjectBytes;
+  return isWanted && fits ? error : new ConnectError(error.rawMessage, error.code);
+}
+
 /** The revision, or the token, is too old. */
 export function expired(oldestResumable: bigint): ConnectError {
   return withDetail("expired", Code.OutOfRange, { oldestResumable });

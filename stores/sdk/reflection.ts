@@ -10,7 +10,10 @@ import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.js"
 
 /** Registers reflection over the given services. */
 export function reflectionRoutes(services: readonly DescService[]): (router: ConnectRouter) => void {
-  const registry = createRegistry(...services.map((service) => service.file));
+  const files = new Map(
+    services.flatMap((service) => withDependencies(service.file)).map((file) => [`${file.name}.proto`, file]),
+  );
+  const registry = createRegistry(...files.values());
   const names = services.map((service) => ({ name: service.typeName }));
   return (router) => {
     router.service(ServerReflection, {
@@ -24,7 +27,7 @@ export function reflectionRoutes(services: readonly DescService[]): (router: Con
           }
           const file =
             kind === "fileByFilename"
-              ? fileByName(registry, value)
+              ? files.get(value)
               : kind === "fileContainingSymbol"
                 ? fileOfSymbol(registry, value)
                 : undefined;
@@ -44,11 +47,6 @@ export function reflectionRoutes(services: readonly DescService[]): (router: Con
       },
     });
   };
-}
-
-function fileByName(registry: Registry, name: string): DescFile | undefined {
-  for (const type of registry) if (`${type.file.name}.proto` === name) return type.file;
-  return undefined;
 }
 
 /** A symbol is a type, or a member of one: the longest prefix that is known decides. */

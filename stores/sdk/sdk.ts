@@ -8,7 +8,20 @@
  * The SDK speaks the contract (gRPC and Connect on one port), health checking and reflection, keeps
  * deadlines and cancellation as an AbortSignal, and drains on a signal.
  */
+export { parseAddress } from "./address.ts";
 export { type CrdFault, CrdFileError, readCrds } from "./crds.ts";
-export * from "./errors.ts";
+export {
+  alreadyExists,
+  badRequest,
+  type Cause,
+  conflict,
+  exhausted,
+  expired,
+  forbidden,
+  invalid,
+  notFound,
+  unavailable,
+} from "./errors.ts";
 export { runStore, type ServedStore, type ServeOptions, serveStore } from "./serve.ts";
 export type * from "./store.ts";
+export { pacedProgress, waitFor } from "./watching.ts";

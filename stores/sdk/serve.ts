@@ -3,12 +3,11 @@
  *
  * The address is the first line of stdout, so that whoever starts the process can read it.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createSecureServer, createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
-import { connect } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { formatAddress, freshSocket, type Place, parseAddress, removeStaleSocket } from "./address.ts";
+import { maxMessageBytes } from "./catalog-routes.ts";
+import { createListener, type TlsFiles } from "./listener.ts";
 import { storeRoutes } from "./routes.ts";
 import type { Store } from "./store.ts";
 
@@ -16,8 +15,8 @@ import type { Store } from "./store.ts";
 export interface ServeOptions {
   /** `unix:PATH` or `HOST:PORT`; undefined: a fresh unix socket. Port 0 takes a free one. */
   readonly listen?: string | undefined;
-  /** Mutual TLS, PEM files; for TCP. Undefined: none. */
-  readonly tls?: { readonly caFile: string; readonly certFile: string; readonly keyFile: string } | undefined;
+  /** Mutual TLS; for TCP. Undefined: none. */
+  readonly tls?: TlsFiles | undefined;
   readonly log: (fields: object, message: string) => void;
 }
 
@@ -31,65 +30,56 @@ export interface ServedStore {
 
 /** How long calls in flight may take once the process is to stop. */
 const drainMs = 5_000;
-/** Largest request: an object of the largest size and room for its message. */
-const readMaxBytes = 16 * 1024 * 1024;
 
 /**
  * Serves a store until it is stopped.
  * @throws Error if the address can't be listened on.
  */
 export async function serveStore(store: Store, options: ServeOptions): Promise<ServedStore> {
-  const state = { isStopping: false, log: options.log };
-  const shutdown = new AbortController();
+  const stopping = new AbortController();
   const handler = connectNodeAdapter({
-    routes: storeRoutes(store, state),
+    routes: storeRoutes(store, { stopping: stopping.signal, log: options.log }),
     acceptCompression: [],
-    readMaxBytes,
-    shutdownSignal: shutdown.signal,
+    readMaxBytes: maxMessageBytes,
   });
-  const server = createHttp2(options, handler);
-  const sessions = new Set<ServerHttp2Session>();
-  server.on("session", (session) => {
-    sessions.add(session);
-    session.once("close", () => sessions.delete(session));
-    session.on("error", () => session.destroy());
-  });
-  const place = placeOf(options.listen);
-  if (place.path !== undefined) await removeStaleSocket(place.path);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(place.path === undefined ? { host: place.host, port: place.port } : { path: place.path }, resolve);
-  });
-  const bound = server.address();
-  const address =
-    typeof bound === "object" && bound !== null ? `${place.host}:${bound.port}` : `unix:${place.path ?? ""}`;
+  const listener = createListener(handler, options.tls);
+  const place = options.listen === undefined ? freshSocket() : parseAddress(options.listen);
+  if ("path" in place) await removeStaleSocket(place.path);
+  await listenAt(listener.server, place);
+  listener.server.on("error", (error) => options.log({ err: error.message }, "the listener failed"));
+  const bound = listener.server.address();
   return {
-    address,
+    address: formatAddress(place, typeof bound === "object" && bound !== null ? bound.port : 0),
     async stop() {
-      state.isStopping = true;
-      shutdown.abort(new Error("the store stops"));
-      await new Promise<void>((resolve) => {
-        const cut = setTimeout(() => {
-          for (const session of sessions) session.destroy();
-        }, drainMs);
-        server.close(() => {
-          clearTimeout(cut);
-          resolve();
-        });
-        for (const session of sessions) session.close();
-      });
+      stopping.abort();
+      await listener.drain(drainMs);
       await store.close?.();
-      if (place.temporary !== undefined) rmSync(place.temporary, { recursive: true, force: true });
+      if ("path" in place && place.temporary !== undefined) rmSync(place.temporary, { recursive: true, force: true });
     },
   };
+}
+
+async function listenAt(server: ReturnType<typeof createListener>["server"], place: Place): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen("path" in place ? { path: place.path } : { host: place.host, port: place.port }, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
 }
 
 /**
  * Serves a store as a process does: prints the address, stops on SIGTERM and SIGINT.
  *
- * @returns the exit code: 0 after a clean stop, 1 if it can't listen.
+ * @returns the exit code: 0 after a clean stop, 1 if it can't listen, or if the store failed.
  */
 export async function runStore(store: Store, options: ServeOptions): Promise<number> {
+  // Before the address is out: whoever reads it may stop us at once.
+  const signalled = new Promise<undefined>((resolve) => {
+    process.once("SIGTERM", () => resolve(undefined));
+    process.once("SIGINT", () => resolve(undefined));
+  });
   let served: ServedStore;
   try {
     served = await serveStore(store, options);
@@ -99,63 +89,8 @@ export async function runStore(store: Store, options: ServeOptions): Promise<num
     return 1;
   }
   process.stdout.write(`${served.address}\n`);
-  await new Promise<void>((resolve) => {
-    process.once("SIGTERM", resolve);
-    process.once("SIGINT", resolve);
-  });
+  const failure = await (store.failed === undefined ? signalled : Promise.race([signalled, store.failed]));
+  if (failure !== undefined) process.stderr.write(`the store can't go on: ${failure.message}\n`);
   await served.stop();
-  return 0;
-}
-
-function createHttp2(options: ServeOptions, handler: ReturnType<typeof connectNodeAdapter>): Http2Server {
-  if (options.tls === undefined) return createServer(handler);
-  const { caFile, certFile, keyFile } = options.tls;
-  return createSecureServer(
-    {
-      ca: readFileSync(caFile),
-      cert: readFileSync(certFile),
-      key: readFileSync(keyFile),
-      requestCert: true,
-      rejectUnauthorized: true,
-      minVersion: "TLSv1.2",
-    },
-    handler,
-  ) as unknown as Http2Server;
-}
-
-interface Place {
-  readonly path: string | undefined;
-  readonly host: string;
-  readonly port: number;
-  /** A folder that was made for the socket and goes with it. */
-  readonly temporary: string | undefined;
-}
-
-function placeOf(listen: string | undefined): Place {
-  if (listen === undefined) {
-    const folder = mkdtempSync(join(tmpdir(), "annex-store-"));
-    return { path: join(folder, "store.sock"), host: "", port: 0, temporary: folder };
-  }
-  if (listen.startsWith("unix:"))
-    return { path: listen.slice("unix:".length), host: "", port: 0, temporary: undefined };
-  const at = listen.lastIndexOf(":");
-  const port = Number(listen.slice(at + 1));
-  if (at < 1 || !Number.isInteger(port) || port < 0 || port > 65535) {
-    throw new Error(`"${listen}" is neither unix:PATH nor HOST:PORT`);
-  }
-  return { path: undefined, host: listen.slice(0, at), port, temporary: undefined };
-}
-
-/** A socket file whose process is gone only stands in the way; one that answers is somebody's. */
-async function removeStaleSocket(path: string): Promise<void> {
-  const isLive = await new Promise<boolean>((resolve) => {
-    const socket = connect(path);
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
-  if (isLive) throw new Error("another process listens there");
-  rmSync(path, { force: true });
+  return failure === undefined ? 0 : 1;
 }

@@ -59,28 +59,33 @@ export interface GetCall extends Call {
 export interface ListCall extends Call {
   /** `""`: all. */
   readonly namespace: string;
-  /** 0: everything. A hint. */
+  /** 0: everything. A hint: with CAPABILITY_SNAPSHOT_LIST the SDK asks on after a shorter page. */
   readonly limit: number;
   /** From the page before; empty for the first. */
   readonly continueToken: Uint8Array;
+  /** Undefined: the state of now, or the token's. */
   readonly atRevision: bigint | undefined;
 }
 
-/** A page of a list in key order. */
+/** A page of a list in key order. Small pages keep the event loop free for others. */
 export interface ListPage {
   readonly items: readonly StoredObject[];
   /** The head of the scope for the state that was listed. */
   readonly revision: bigint;
   /** Empty or missing: there is nothing more. */
   readonly continueToken?: Uint8Array;
-  readonly remaining?: bigint;
+  /** Objects after the last item; a function is called only if the client's page ends here. */
+  readonly remaining?: bigint | (() => bigint);
 }
 
 export interface WatchCall extends Call {
+  /** `""`: all. */
   readonly namespace: string;
   /** Changes after this revision; undefined: after the head. */
   readonly after: bigint | undefined;
+  /** Whether events are to carry the state before. */
   readonly previous: boolean;
+  /** Milliseconds after which progress is wanted while nothing changes. 0: the store's choice. */
   readonly progressEveryMs: number;
 }
 
@@ -108,6 +113,8 @@ export interface CreateCall extends Call {
   readonly key: ObjectKey;
   readonly uid: string;
   readonly json: Uint8Array;
+  /** Only with CAPABILITY_DRY_RUN: say what would happen, and do nothing. */
+  readonly dryRun: boolean;
 }
 
 export interface UpdateCall extends CreateCall {
@@ -117,6 +124,7 @@ export interface UpdateCall extends CreateCall {
 export interface DeleteCall extends Call {
   readonly key: ObjectKey;
   readonly preconditions: Preconditions;
+  readonly dryRun: boolean;
 }
 
 /** What a write gives. Without `json` it is what was sent. */
@@ -124,6 +132,17 @@ export interface Written {
   readonly revision: bigint;
   readonly uid?: string;
   readonly json?: Uint8Array;
+  /** For clients. */
+  readonly warnings?: readonly string[];
+  /** Of an update: nothing differed, `revision` is the present one. */
+  readonly unchanged?: boolean;
+}
+
+/** How a store is. */
+export interface StoreHealth {
+  readonly state: "ready" | "starting" | "degraded";
+  /** For people; `""` if there is nothing to say. */
+  readonly message: string;
 }
 
 /** A store. */
@@ -141,6 +160,15 @@ export interface Store {
   update?(call: UpdateCall): Promise<Written>;
   delete?(call: DeleteCall): Promise<StoredObject>;
   currentRevision?(call: Call): Promise<{ readonly revision: bigint; readonly lastChange?: bigint }>;
+  /**
+   * Told the highest revision that a gateway has shown to clients. A store whose head is lower has
+   * lost data, or keeps none: it begins a new epoch above it. Settles when it has.
+   */
+  notBelow?(revision: bigint): Promise<void>;
+  /** Missing: ready. */
+  health?(): StoreHealth;
+  /** Resolves when the store can't go on: its process ends with exit code 1, to be started again. */
+  readonly failed?: Promise<Error>;
   /** Called once when the process stops, after the last call. */
   close?(): Promise<void>;
 }

@@ -4,6 +4,7 @@
  * The memory is bounded by count and bytes; a watch that is further behind reads the log in pages
  * until it has caught up. Nothing is ever dropped for a watch: it catches up or is told `expired`.
  */
+import { waitFor } from "../sdk/sdk.ts";
 import type { LogRow } from "./log.ts";
 
 /** Rows and bytes that are kept in memory: some seconds of a busy store. */
@@ -12,9 +13,11 @@ const maxBytes = 32 * 1024 * 1024;
 
 /** The feed. */
 export interface Feed {
-  /** The revision of the last durable write. */
+  /** The revision of the last durable write that was told of. */
   readonly head: bigint;
   push(rows: readonly LogRow[]): void;
+  /** Begins anew at a head: nothing before it is in memory. */
+  reset(head: bigint): void;
   /** Rows after a revision, or undefined if memory doesn't reach that far back. */
   after(revision: bigint): readonly LogRow[] | undefined;
   /** Waits for a write after `revision`, for `ms`, or for the signal. */
@@ -29,6 +32,10 @@ export function createFeed(firstHead: bigint): Feed {
   let floor = firstHead;
   let head = firstHead;
 
+  function wake(): void {
+    for (const waker of [...wakers]) waker();
+  }
+
   return {
     get head() {
       return head;
@@ -40,13 +47,22 @@ export function createFeed(firstHead: bigint): Feed {
         head = row.revision;
       }
       let dropped = 0;
-      while (rows.length - dropped > maxRows || bytes > maxBytes) {
-        const row = rows[dropped++] as LogRow;
-        bytes -= row.json.length;
-        floor = row.revision;
+      // A tenth at a time: the array is copied each time.
+      if (rows.length > maxRows * 1.1 || bytes > maxBytes * 1.1) {
+        while (rows.length - dropped > maxRows || bytes > maxBytes) {
+          const row = rows[dropped++] as LogRow;
+          bytes -= row.json.length;
+          floor = row.revision;
+        }
+        rows = rows.slice(dropped);
       }
-      if (dropped > 0) rows = rows.slice(dropped);
-      for (const wake of [...wakers]) wake();
+      wake();
+    },
+    reset(to) {
+      rows = [];
+      bytes = 0;
+      floor = head = to;
+      wake();
     },
     after(revision) {
       if (revision < floor) return undefined;
@@ -60,18 +76,7 @@ export function createFeed(firstHead: bigint): Feed {
       return rows.slice(low);
     },
     async changed(revision, ms, signal) {
-      if (head > revision || signal.aborted) return;
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          clearTimeout(timer);
-          wakers.delete(done);
-          signal.removeEventListener("abort", done);
-          resolve();
-        };
-        const timer = setTimeout(done, ms);
-        wakers.add(done);
-        signal.addEventListener("abort", done, { once: true });
-      });
+      if (head <= revision) await waitFor(wakers, ms, signal);
     },
   };
 }

@@ -3,20 +3,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Capability, Scope } from "../../gen/annex/store/v1/catalog_pb.js";
+import { Scope } from "../../gen/annex/store/v1/catalog_pb.js";
 import { checkContract, contractResources } from "../contract.testing.ts";
 import type { Call, CreateCall } from "../sdk/sdk.ts";
-import { openSqlStore } from "./store.ts";
+import { openSqlStore, sqlCapabilities } from "./store.ts";
 
 const base = {
   scope: Scope.NAMESPACED,
-  capabilities: [
-    Capability.RESUME,
-    Capability.PROGRESS,
-    Capability.PREVIOUS_OBJECT,
-    Capability.EXACT_READ,
-    Capability.SNAPSHOT_LIST,
-  ],
+  capabilities: [...sqlCapabilities],
 };
 const resources = contractResources(base);
 const call: Call = {
@@ -30,7 +24,10 @@ const creation = (name: string): CreateCall => ({
   key: { namespace: "ns", name },
   uid: "u",
   json: Buffer.from("{}"),
+  dryRun: false,
 });
+
+const listing = { ...call, namespace: "", limit: 0, continueToken: new Uint8Array() };
 
 async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "annex-sql-"));
@@ -63,5 +60,28 @@ test("openSqlStore() refuses a folder that another process holds", async () => {
     const first = await openSqlStore(folder, resources);
     await assert.rejects(openSqlStore(folder, resources), /is in use by another process/);
     await first.close?.();
+  });
+});
+
+test("openSqlStore() begins a new epoch above what was shown, and ends watches of the one before", async () => {
+  await inFolder(async (folder) => {
+    const store = await openSqlStore(folder, resources);
+    const made = await store.create?.(creation("a"));
+    const epoch = store.epoch();
+    await store.notBelow?.(made?.revision ?? 0n);
+    assert.equal(store.epoch(), epoch);
+    const frames = store.watch?.({ ...call, namespace: "", after: 1n, previous: false, progressEveryMs: 10_000 });
+    const watch = frames?.[Symbol.asyncIterator]();
+    assert.equal((await watch?.next())?.value.frame, "started");
+    assert.equal((await watch?.next())?.value.frame, "events");
+    await store.notBelow?.(1_000n);
+    assert.notEqual(store.epoch(), epoch);
+    assert.equal((await store.currentRevision?.(call))?.revision, 1_000n);
+    const found = await store.get?.({ ...call, key: { namespace: "ns", name: "a" }, atRevision: undefined });
+    assert.equal(found?.revision, made?.revision);
+    assert.equal((await watch?.next())?.value.frame, "expired");
+    await assert.rejects(async () => store.list?.({ ...listing, atRevision: 999n }), /expired/);
+    assert.equal((await store.create?.(creation("b")))?.revision, 1_001n);
+    await store.close?.();
   });
 });

@@ -1,16 +1,21 @@
 /**
  * The store's side of the writer: what waits goes as one batch, as soon as the batch before is done.
  *
- * So a lone write pays one fsync, and sixty-four that wait together pay one as well.
+ * So a lone write pays one fsync, and sixty-four that wait together pay one as well. States: open,
+ * failed (the thread died: nothing is written any more), closed.
  */
 import { Worker } from "node:worker_threads";
 import { exhausted, unavailable } from "../sdk/sdk.ts";
-import type { WriteRequest, WriteResult, WriterAnswer, WriterRequest } from "./writes.ts";
+import type { Incarnation, WriteRequest, WriteResult, WriterAnswer, WriterRequest } from "./writes.ts";
 
-/** Writes that may wait. More are refused: a store that is that far behind would only fall further. */
+/** Writes that may wait, and their bytes. More are refused: a store that far behind would only fall further. */
 const maxWaiting = 10_000;
-/** Writes of one transaction, so that the first of them doesn't wait for a thousand others. */
+const maxWaitingBytes = 128 * 1024 * 1024;
+/** Writes of one transaction and their bytes, so that the first of them doesn't wait for a thousand others. */
 const maxBatch = 512;
+const maxBatchBytes = 8 * 1024 * 1024;
+/** Seconds after which a full disk is worth another try. */
+const fullRetrySeconds = 10;
 
 interface Waiting {
   readonly write: WriteRequest;
@@ -18,23 +23,21 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** What the writer found when it opened the data. */
-export interface Opened {
-  readonly head: bigint;
-  readonly epoch: string;
-  readonly compacted: bigint;
-}
-
 /** The writer. */
 export interface Writer {
-  readonly opened: Opened;
+  /** As it was found at the start. */
+  readonly opened: Incarnation;
+  /** Resolves when the thread died: the store can't go on. */
+  readonly failed: Promise<Error>;
   /**
    * Gives what became of a write once it is durable.
    * @throws ConnectError RESOURCE_EXHAUSTED (too many wait, or no room on the disk), UNAVAILABLE (the disk fails).
    */
   write(write: WriteRequest): Promise<WriteResult>;
-  /** Removes one portion of history. Gives the revision up to which it is gone. */
+  /** Removes one portion of history. Gives the revision up to which it is gone. @throws ConnectError as write(). */
   compact(upTo: bigint, before: number): Promise<bigint>;
+  /** Begins a new epoch above a revision. @throws ConnectError as write(). */
+  begin(above: bigint): Promise<Incarnation>;
   close(): Promise<void>;
 }
 
@@ -49,97 +52,112 @@ export async function startWriter(
   onBatch: (writes: readonly WriteRequest[], results: readonly WriteResult[]) => void,
 ): Promise<Writer> {
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-  const worker = new Worker(new URL(`./writer-thread.${extension}`, import.meta.url), { workerData: file });
-  let onAnswer: (answer: WriterAnswer) => void = () => {};
-  let onFailure: (error: Error) => void = () => {};
-  worker.on("message", (answer: WriterAnswer) => onAnswer(answer));
-  worker.on("error", (error) => onFailure(error));
+  const thread = new URL(`./writer-thread.${extension}`, import.meta.url);
+  // Flags of the process (an inspector, a script on the command line) are not for the thread.
+  const worker = new Worker(thread, { workerData: file, execArgv: [] });
+  const asked: { resolve: (answer: WriterAnswer) => void; reject: (error: Error) => void }[] = [];
+  const waiting: Waiting[] = [];
+  let waitingBytes = 0;
+  let isBusy = false;
+  let isClosed = false;
+  let broken: Error | undefined;
+  let onFailed: (error: Error) => void = () => {};
+  const failed = new Promise<Error>((resolve) => {
+    onFailed = resolve;
+  });
 
-  const ask = (request: WriterRequest | undefined): Promise<WriterAnswer> =>
-    new Promise((resolve, reject) => {
-      onAnswer = resolve;
-      onFailure = reject;
+  worker.on("message", (answer: WriterAnswer) => asked.shift()?.resolve(answer));
+  worker.on("error", (error) => fail(error as Error));
+  worker.on("exit", (code) => fail(new Error(`the writer's thread ended with code ${code}`)));
+
+  function fail(error: Error): void {
+    if (broken !== undefined || isClosed) return;
+    broken = error;
+    for (const { reject } of asked.splice(0)) reject(error);
+    for (const { reject } of waiting.splice(0)) reject(unavailable("the store's writer failed"));
+    onFailed(error);
+  }
+
+  /** The thread answers in the order in which it was asked. */
+  function ask(request: WriterRequest | undefined): Promise<WriterAnswer> {
+    if (broken !== undefined) return Promise.reject(unavailable("the store's writer failed"));
+    return new Promise((resolve, reject) => {
+      asked.push({ resolve, reject });
       if (request !== undefined) worker.postMessage(request);
     });
-
-  const first = await ask(undefined);
-  if (first.type !== "opened") throw new Error("the writer did not open its file");
-  const waiting: Waiting[] = [];
-  const compactions: {
-    upTo: bigint;
-    before: number;
-    resolve: (compacted: bigint) => void;
-    reject: (error: Error) => void;
-  }[] = [];
-  let isBusy = false;
-  let broken: Error | undefined;
+  }
 
   async function work(): Promise<void> {
     if (isBusy) return;
     isBusy = true;
-    try {
-      while (waiting.length > 0 || compactions.length > 0) {
-        const batch = waiting.splice(0, maxBatch);
-        if (batch.length > 0) await writeBatch(batch);
-        const compaction = compactions.shift();
-        if (compaction === undefined) continue;
-        const answer = await ask({ type: "compact", upTo: compaction.upTo, before: compaction.before });
-        if (answer.type === "compacted") compaction.resolve(answer.compacted);
-        else compaction.reject(new Error("the history could not be compacted"));
-      }
-    } catch (error) {
-      broken = error as Error;
-      for (const { reject } of waiting.splice(0)) reject(unavailable("the store's writer failed"));
-    } finally {
-      isBusy = false;
+    while (waiting.length > 0) await writeBatch(nextBatch());
+    isBusy = false;
+  }
+
+  function nextBatch(): readonly Waiting[] {
+    let count = 0;
+    let bytes = 0;
+    for (const { write } of waiting) {
+      if (count > 0 && (count >= maxBatch || bytes + write.json.length > maxBatchBytes)) break;
+      count++;
+      bytes += write.json.length;
     }
+    waitingBytes -= bytes;
+    return waiting.splice(0, count);
   }
 
   async function writeBatch(batch: readonly Waiting[]): Promise<void> {
-    const writes = batch.map((item) => item.write);
-    let answer: WriterAnswer;
     try {
-      answer = await ask({ type: "batch", writes });
+      const writes = batch.map((item) => item.write);
+      const answer = await ask({ type: "batch", writes });
+      if (answer.type !== "batch") throw refusal(answer);
+      onBatch(writes, answer.results);
+      for (const [index, item] of batch.entries()) item.resolve(answer.results[index] as WriteResult);
     } catch (error) {
-      for (const { reject } of batch) reject(unavailable("the store's writer failed"));
-      throw error;
+      const shown = broken === undefined ? (error as Error) : unavailable("the store's writer failed");
+      for (const { reject } of batch) reject(shown);
     }
-    if (answer.type !== "batch") {
-      const failed = answer.type === "failed" ? answer : { message: "no answer", isFull: false };
-      for (const { reject } of batch) {
-        reject(
-          failed.isFull
-            ? exhausted(`the store has no room left: ${failed.message}`, 10)
-            : unavailable(`the store can't write: ${failed.message}`),
-        );
-      }
-      return;
-    }
-    onBatch(writes, answer.results);
-    for (const [index, item] of batch.entries()) item.resolve(answer.results[index] as WriteResult);
   }
 
+  const first = await ask(undefined);
+  if (first.type !== "opened") throw new Error("the writer did not open its file");
   return {
     opened: first,
+    failed,
     write(write) {
       if (broken !== undefined) return Promise.reject(unavailable("the store's writer failed"));
-      if (waiting.length >= maxWaiting) return Promise.reject(exhausted("too many writes are waiting"));
+      if (waiting.length >= maxWaiting || waitingBytes >= maxWaitingBytes) {
+        return Promise.reject(exhausted("too many writes are waiting"));
+      }
       return new Promise((resolve, reject) => {
         waiting.push({ write, resolve, reject });
+        waitingBytes += write.json.length;
         // What else arrives in this turn of the event loop goes along.
-        setImmediate(() => void work());
+        if (!isBusy && waiting.length === 1) setImmediate(() => void work());
       });
     },
-    compact(upTo, before) {
-      return new Promise((resolve, reject) => {
-        compactions.push({ upTo, before, resolve, reject });
-        void work();
-      });
+    async compact(upTo, before) {
+      const answer = await ask({ type: "compact", upTo, before });
+      if (answer.type !== "compacted") throw refusal(answer);
+      return answer.compacted;
+    },
+    async begin(above) {
+      const answer = await ask({ type: "begin", above });
+      if (answer.type !== "begun") throw refusal(answer);
+      return answer;
     },
     async close() {
-      while (isBusy) await new Promise<void>((resolve) => setImmediate(resolve));
+      while (isBusy || waiting.length > 0) await new Promise<void>((resolve) => setImmediate(resolve));
       if (broken === undefined) await ask({ type: "close" });
+      isClosed = true;
       await worker.terminate();
     },
   };
+}
+
+function refusal(answer: WriterAnswer): Error {
+  if (answer.type !== "failed") return unavailable("the store's writer gave no answer");
+  return answer.isFull
+    ? exhausted(`the store has no room left: ${answer.message}`, fullRetrySeconds)
+    : unavailable(`the store can't write: ${answer.message}`);
 }

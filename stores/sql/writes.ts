@@ -13,29 +13,42 @@ export interface WriteRequest {
   readonly presentUid: string | undefined;
 }
 
-/** What became of one write. */
+/** What became of one write. `last` is what a delete removed. */
 export type WriteResult =
-  | { readonly done: "written"; readonly revision: bigint; readonly previous: Present | undefined }
+  | {
+      readonly done: "written";
+      readonly revision: bigint;
+      /** Of the state before. */
+      readonly previous: bigint | undefined;
+      readonly last: Present | undefined;
+    }
   | { readonly done: "notFound" }
   | { readonly done: "alreadyExists" }
   | { readonly done: "conflict"; readonly current: Present };
 
-/** An object as it was before a write. */
+/** An object as it is before a write. */
 export interface Present {
   readonly revision: bigint;
   readonly uid: string;
   readonly json: Uint8Array;
 }
 
-/** To the writer. */
+/** What the writer found when it opened the data, or made of it. */
+export interface Incarnation {
+  readonly head: bigint;
+  readonly epoch: string;
+}
+
+/** To the writer. `begin`: a new epoch above a revision. */
 export type WriterRequest =
   | { readonly type: "batch"; readonly writes: readonly WriteRequest[] }
   | { readonly type: "compact"; readonly upTo: bigint; readonly before: number }
+  | { readonly type: "begin"; readonly above: bigint }
   | { readonly type: "close" };
 
-/** From the writer, one for each request. `failed`: nothing of the batch was written. */
+/** From the writer, one for each request. `failed`: nothing of what was asked was done. */
 export type WriterAnswer =
-  | { readonly type: "opened"; readonly head: bigint; readonly epoch: string; readonly compacted: bigint }
+  | ({ readonly type: "opened" | "begun" } & Incarnation)
   | { readonly type: "batch"; readonly results: readonly WriteResult[] }
   | { readonly type: "failed"; readonly message: string; readonly isFull: boolean }
   | { readonly type: "compacted"; readonly compacted: bigint }

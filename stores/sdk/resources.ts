@@ -1,0 +1,41 @@
+/**
+ * The resources that a store describes, to check a call against before the store sees it: what isn't
+ * described isn't served, and what isn't declared isn't offered.
+ */
+import { Code, ConnectError } from "@connectrpc/connect";
+import { Capability, Scope } from "../../gen/annex/store/v1/catalog_pb.js";
+import type { ResourceRef } from "../../gen/annex/store/v1/object_pb.js";
+import type { ResourceDescription } from "./store.ts";
+
+/** One described resource. */
+export interface Described {
+  readonly isNamespaced: boolean;
+  has(capability: Capability): boolean;
+  /** @throws ConnectError UNIMPLEMENTED if the capability isn't declared. */
+  need(capability: Capability): void;
+}
+
+/** Gives the function that finds what a call is about. */
+export function describedResources(
+  resources: readonly ResourceDescription[],
+): (ref: ResourceRef | undefined) => Described {
+  const known = new Map(resources.map((resource) => [`${resource.plural}.${resource.group}`, describedFrom(resource)]));
+  return (ref) => {
+    const found = ref === undefined || ref.subresource !== "" ? undefined : known.get(`${ref.plural}.${ref.group}`);
+    if (found !== undefined) return found;
+    const said = ref === undefined ? "no resource" : `${ref.plural}.${ref.group} ${ref.subresource}`.trim();
+    throw new ConnectError(`${said} is not served here`, Code.Unimplemented);
+  };
+}
+
+function describedFrom(resource: ResourceDescription): Described {
+  const declared = new Set(resource.capabilities);
+  return {
+    isNamespaced: resource.scope === Scope.NAMESPACED,
+    has: (capability) => declared.has(capability),
+    need(capability) {
+      if (declared.has(capability)) return;
+      throw new ConnectError(`${Capability[capability]} is not declared`, Code.Unimplemented);
+    },
+  };
+}
