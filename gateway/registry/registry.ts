@@ -6,7 +6,7 @@
  * never depends on it, only its own verbs answer 503. Two stores that claim one resource: the first
  * keeps it, the second is refused with the reason.
  */
-import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { CatalogService, type DescribeResponse } from "../../gen/annex/store/v1/catalog_pb.js";
 import { StoreService } from "../../gen/annex/store/v1/store_pb.js";
 import type { ResourceDefinition, ResourceTable } from "../apimachinery/resource.ts";
@@ -15,11 +15,11 @@ import { DefinitionFault, definitionFrom } from "./definition.ts";
 import { createResourceClient } from "./resource-client.ts";
 import { createResourceTable } from "./resource-table.ts";
 import type { ResourceClient } from "./store-call.ts";
-import { createStoreTransport, type StoreAddress } from "./transport.ts";
+import { createStoreConnection, type StoreAddress, type StoreConnection } from "./transport.ts";
 
 export type * from "./store-call.ts";
 export { WriteConflict } from "./store-call.ts";
-export type { StoreAddress, StoreTls } from "./transport.ts";
+export type { StoreAddress, StoreConnection, StoreTls } from "./transport.ts";
 
 /** One store of the configuration. */
 export interface StoreConfig extends StoreAddress {
@@ -57,7 +57,7 @@ export interface RegistryOptions {
   readonly admit: (definition: ResourceDefinition) => Promise<string | undefined>;
   readonly log: Log;
   /** Default: connections over the network. A test gives its own. */
-  readonly transportFor?: (store: StoreConfig) => Transport;
+  readonly connect?: (store: StoreConfig) => StoreConnection;
 }
 
 interface Log {
@@ -74,7 +74,7 @@ const callTimeoutMs = 30_000;
 
 interface StoreEntry {
   readonly config: StoreConfig;
-  readonly transport: Transport;
+  readonly connection: StoreConnection;
   readonly stop: AbortController;
   state: StoreReport["state"];
   message: string;
@@ -86,7 +86,7 @@ interface StoreEntry {
 /** Creates the registry and begins to ask its stores. */
 export function createRegistry(options: RegistryOptions): Registry {
   const { log } = options;
-  const transportFor = options.transportFor ?? createStoreTransport;
+  const connect = options.connect ?? createStoreConnection;
   const entries = new Map<string, StoreEntry>();
   const clients = new WeakMap<ResourceDefinition, ResourceClient>();
   const listeners = new Set<(table: ResourceTable) => void>();
@@ -99,14 +99,14 @@ export function createRegistry(options: RegistryOptions): Registry {
     for (const [name, entry] of entries) {
       const next = wanted.get(name);
       if (next !== undefined && JSON.stringify(next) === JSON.stringify(entry.config)) continue;
-      entry.stop.abort();
+      leave(entry);
       entries.delete(name);
     }
     for (const config of stores) {
       if (entries.has(config.name)) continue;
       const entry: StoreEntry = {
         config,
-        transport: transportFor(config),
+        connection: connect(config),
         stop: new AbortController(),
         state: "connecting",
         message: "",
@@ -120,8 +120,13 @@ export function createRegistry(options: RegistryOptions): Registry {
     publish();
   }
 
+  function leave(entry: StoreEntry): void {
+    entry.stop.abort();
+    entry.connection.close();
+  }
+
   async function keepDescribed(entry: StoreEntry): Promise<void> {
-    const catalog = createClient(CatalogService, entry.transport);
+    const catalog = createClient(CatalogService, entry.connection.transport);
     const signal = entry.stop.signal;
     let backoffMs = minBackoffMs;
     while (!signal.aborted) {
@@ -164,7 +169,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   }
 
   async function take(entry: StoreEntry, answer: DescribeResponse): Promise<void> {
-    const store = createClient(StoreService, entry.transport);
+    const store = createClient(StoreService, entry.connection.transport);
     const previous = new Map(entry.definitions.map((definition) => [JSON.stringify(plain(definition)), definition]));
     const definitions: ResourceDefinition[] = [];
     const refused: { group: string; plural: string; reason: string }[] = [];
@@ -237,7 +242,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       })),
     configure,
     close() {
-      for (const entry of entries.values()) entry.stop.abort();
+      for (const entry of entries.values()) leave(entry);
       entries.clear();
     },
   };

@@ -7,7 +7,12 @@
 import { type CallOptions, type Client, Code, ConnectError } from "@connectrpc/connect";
 import type { ErrorDetail } from "../../gen/annex/store/v1/error_pb.js";
 import type { StoredObject as StoredMessage } from "../../gen/annex/store/v1/object_pb.js";
-import { type StoreService, WatchEventType } from "../../gen/annex/store/v1/store_pb.js";
+import {
+  type ListResponse,
+  type StoreService,
+  WatchEventType,
+  type WatchResponse,
+} from "../../gen/annex/store/v1/store_pb.js";
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
 import { storeErrorFrom } from "./errors.ts";
 import type {
@@ -91,18 +96,20 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
           continueToken: list.continueToken,
         };
         const items: StoredObject[] = [];
+        let end: ListResponse["end"];
+        // To the end of the stream: one that is left early keeps its deadline's timer.
         for await (const chunk of store.list(request, callOptions(context))) {
           for (const item of chunk.items) items.push(storedFrom(item));
-          if (chunk.end === undefined) continue;
-          return {
-            items,
-            revision: chunk.end.mark?.revision ?? 0n,
-            epoch: chunk.end.mark?.epoch ?? "",
-            continueToken: chunk.end.continueToken,
-            remaining: chunk.end.remaining,
-          };
+          end = chunk.end ?? end;
         }
-        throw new ConnectError("the list ended without its mark", Code.DataLoss);
+        if (end === undefined) throw new ConnectError("the list ended without its mark", Code.DataLoss);
+        return {
+          items,
+          revision: end.mark?.revision ?? 0n,
+          epoch: end.mark?.epoch ?? "",
+          continueToken: end.continueToken,
+          remaining: end.remaining,
+        };
       }),
 
     async *watch(watch): AsyncIterable<WatchFrame> {
@@ -164,7 +171,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
   };
 }
 
-type Frame = import("../../gen/annex/store/v1/store_pb.js").WatchResponse["frame"];
+type Frame = WatchResponse["frame"];
 
 function frameFrom(frame: Frame): WatchFrame | undefined {
   switch (frame.case) {

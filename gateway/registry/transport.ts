@@ -1,14 +1,14 @@
 /**
  * Connect transports to a store: over a unix socket or TCP, gRPC or Connect, mutual TLS for TCP.
  *
- * A transport is one HTTP/2 connection that is opened when needed and reopened after it broke.
+ * It is one HTTP/2 connection that is opened when needed and reopened after it broke.
  * Compression is off on both sides: it doubles what a call costs, and the other end is near.
  */
 import { readFileSync } from "node:fs";
 import type { ClientSessionOptions, SecureClientSessionOptions } from "node:http2";
 import { connect } from "node:net";
 import type { Transport } from "@connectrpc/connect";
-import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
+import { createConnectTransport, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 
 /** Where a store listens, and how it is spoken to. */
 export interface StoreAddress {
@@ -28,6 +28,13 @@ export interface StoreTls {
   readonly serverName: string;
 }
 
+/** A way to call a store, until it is closed. */
+export interface StoreConnection {
+  readonly transport: Transport;
+  /** Ends the calls that are under way, and the connection. */
+  close(): void;
+}
+
 /** A message may hold an object of the largest size and a list chunk: the bound against a broken store. */
 const readMaxBytes = 64 * 1024 * 1024;
 /** A connection that answers no ping for this long is taken for dead. */
@@ -35,23 +42,27 @@ const pingIntervalMs = 15_000;
 const pingTimeoutMs = 5_000;
 
 /**
- * Makes a transport.
+ * Makes a connection, which opens with the first call.
  * @throws Error naming the file, if a TLS file can't be read.
  */
-export function createStoreTransport(store: StoreAddress): Transport {
+export function createStoreConnection(store: StoreAddress): StoreConnection {
+  // An idle connection is pinged before it is used again, and never closed: its timers would outlive `abort`.
+  const pings = { pingIntervalMs, pingTimeoutMs, idleConnectionTimeoutMs: Number.POSITIVE_INFINITY };
+  const sessionManager = new Http2SessionManager(baseUrl(store), pings, nodeOptions(store));
   const options = {
     baseUrl: baseUrl(store),
-    nodeOptions: nodeOptions(store),
+    sessionManager,
     useBinaryFormat: true,
     acceptCompression: [],
     readMaxBytes,
-    pingIntervalMs,
-    pingTimeoutMs,
-    pingIdleConnection: true,
   };
-  return store.protocol === "grpc"
-    ? createGrpcTransport(options)
-    : createConnectTransport({ ...options, httpVersion: "2" });
+  return {
+    transport:
+      store.protocol === "grpc"
+        ? createGrpcTransport(options)
+        : createConnectTransport({ ...options, httpVersion: "2" }),
+    close: () => sessionManager.abort(),
+  };
 }
 
 function baseUrl(store: StoreAddress): string {

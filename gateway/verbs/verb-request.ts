@@ -70,6 +70,9 @@ export function keyOf(request: VerbRequest): ObjectKey {
   return { namespace: request.info.namespace, name: request.info.name };
 }
 
+/** A watch has no deadline; what it asks of the store before it streams has, as an ordinary request's. */
+const maxStoreCallMs = 60_000;
+
 /** Gives what travels with a call to the store: who asks, and how long is left. */
 export function callOf(request: VerbRequest): CallContext {
   return {
@@ -77,7 +80,7 @@ export function callOf(request: VerbRequest): CallContext {
     user: request.user,
     userAgent: request.userAgent,
     clientVersion: `${request.resource.definition.group}/${request.resource.version.name}`,
-    timeoutMs: Math.max(1, Math.round(request.deadline - performance.now())),
+    timeoutMs: Math.min(maxStoreCallMs, Math.max(1, Math.round(request.deadline - performance.now()))),
     signal: request.signal,
   };
 }
