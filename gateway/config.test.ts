@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
-import { ConfigError, parseGatewayConfig } from "./config.ts";
+import { ConfigError, type ConfiguredStore, loadGatewayConfig, parseGatewayConfig, watchConfig } from "./config.ts";
 
 const minimal = `apiVersion: gateway.annex.dev/v1alpha1
 kind: GatewayConfiguration
@@ -20,26 +23,125 @@ function refuses(text: string, ...faults: string[]): void {
   );
 }
 
-test("parseGatewayConfig() fills in defaults and makes paths absolute", () => {
+test("parseGatewayConfig() fills in defaults, makes paths absolute and freezes", () => {
   const config = parseGatewayConfig(`${minimal}stores:\n- {name: a, address: "unix:a.sock"}\n`, "/etc/annex.yaml");
-  assert.equal(config.listen.certFile, "/etc/tls.crt");
-  assert.equal(config.listen.keyFile, "/abs/tls.key");
-  assert.equal(config.listen.http2, false);
-  assert.equal(config.authentication.anonymous, false);
-  assert.deepEqual(config.stores, [{ name: "a", address: "unix:/etc/a.sock", protocol: "grpc", tls: undefined }]);
+  assert.deepEqual(config, {
+    listen: { host: "0.0.0.0", port: 8443, http2: false, certFile: "/etc/tls.crt", keyFile: "/abs/tls.key" },
+    authentication: { clientCAFile: undefined, tokenFile: undefined, anonymous: false },
+    authorization: { alwaysAllowPaths: ["/healthz", "/livez", "/readyz"], rbacFiles: [] },
+    flowControl: { maxReadOnlyInFlight: 400, maxMutatingInFlight: 200 },
+    stores: [{ name: "a", address: "unix:/etc/a.sock", protocol: "grpc", tls: undefined }],
+    shutdown: { delaySeconds: 0, deadlineSeconds: 60 },
+    log: { level: "info" },
+  });
   assert.ok(Object.isFrozen(config.listen));
+  assert.ok(Object.isFrozen(config.stores[0]));
 });
 
-test("parseGatewayConfig() names file, line and field of each fault", () => {
+test("parseGatewayConfig() names file, line and field of each fault, in order of lines", () => {
   refuses(
-    `${minimal.replace("keyFile", "kyeFile")}flowControl:\n  maxReadOnlyInFlight: many\n`,
-    "/etc/annex.yaml:4: listen.keyFile: Invalid input: expected string, received undefined",
+    `${minimal.replace("keyFile", "kyeFile")}flowControl:\n  maxReadOnlyInFlight: many\nlog:\n  level: loud\n`,
+    "/etc/annex.yaml:3: listen.keyFile: must be given",
     "/etc/annex.yaml:5: listen.kyeFile: is no field of this document",
-    "/etc/annex.yaml:7: flowControl.maxReadOnlyInFlight: Invalid input: expected number, received string",
+    "/etc/annex.yaml:7: flowControl.maxReadOnlyInFlight: expected number, received string",
+    '/etc/annex.yaml:9: log.level: Invalid option: expected one of "fatal"|"error"|"warn"|"info"|"debug"|"trace"',
   );
   refuses(
-    `${minimal}stores:\n- name: a\n  address: nowhere\n`,
+    `${minimal}stores:\n- name: a\n  address: nowhere\n- name: a\n  address: h:1\n  tls:\n    caFile: a\n`,
     "/etc/annex.yaml:8: stores[0].address: must be unix:PATH or HOST:PORT",
+    "/etc/annex.yaml:11: stores[1].tls.certFile: must be given",
+    "/etc/annex.yaml:11: stores[1].tls.keyFile: must be given",
   );
-  refuses(`${minimal}  - x: [`, "/etc/annex.yaml:6: All mapping items must start at the same column");
+  refuses(
+    `${minimal}stores:\n- {name: a, address: "h:1"}\n- {name: a, address: "h:2"}\n`,
+    "/etc/annex.yaml:6: stores: names must differ",
+  );
+});
+
+test("parseGatewayConfig() refuses addresses that nothing can listen on", () => {
+  for (const address of ["unix:", "h:0", "h:65536", "h", ":1", "::1:1", "[::1]"]) {
+    const text = `${minimal}stores:\n- {name: a, address: "${address}"}\n`;
+    refuses(text, "/etc/annex.yaml:7: stores[0].address: must be unix:PATH or HOST:PORT");
+  }
+  for (const address of ["h:1", "h.example:65535", "[::1]:1"]) {
+    const text = `${minimal}stores:\n- {name: a, address: "${address}"}\n`;
+    assert.equal(parseGatewayConfig(text, "/etc/annex.yaml").stores[0]?.address, address);
+  }
+});
+
+test("parseGatewayConfig() refuses aliases that lead nowhere or unfold without bounds", () => {
+  refuses(`${minimal}log: *nowhere\n`, "/etc/annex.yaml:6: nothing is named &nowhere");
+  const bomb = Array.from({ length: 12 }, (_, i) => `b${i}: &b${i} [${Array(9).fill(i === 0 ? "x" : `*b${i - 1}`)}]\n`);
+  refuses(`${minimal}${bomb.join("")}`, "/etc/annex.yaml:1: its aliases make too large a document");
+});
+
+test("parseGatewayConfig() refuses another document than its own", () => {
+  refuses(
+    "apiVersion: v1\n",
+    '/etc/annex.yaml:1: apiVersion: must be "gateway.annex.dev/v1alpha1"',
+    '/etc/annex.yaml:1: kind: must be "GatewayConfiguration"',
+    "/etc/annex.yaml:1: listen: must be given",
+  );
+  refuses("[]", "/etc/annex.yaml:1: expected object, received array");
+  refuses(`${minimal}---\na: 1\n`, "/etc/annex.yaml:6: a second document begins here; one is read");
+  refuses(`${minimal}kind: Again\n`, "/etc/annex.yaml:6: Map keys must be unique");
+});
+
+test("loadGatewayConfig() names a file that can't be read", () => {
+  assert.throws(() => loadGatewayConfig("/nowhere/annex.yaml"), {
+    name: "ConfigError",
+    message: "/nowhere/annex.yaml: can't be read: ENOENT: no such file or directory, open '/nowhere/annex.yaml'",
+  });
+});
+
+test("watchConfig() takes the stores of a swapped link and keeps them over a file that is broken", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  const folder = mkdtempSync(join(tmpdir(), "annex-config-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  // As the kubelet mounts a ConfigMap: annex.yaml -> ..data/annex.yaml, ..data -> a folder a version.
+  const publish = (version: string, text: string) => {
+    mkdirSync(join(folder, version));
+    writeFileSync(join(folder, version, "annex.yaml"), text);
+    symlinkSync(version, join(folder, "..next"));
+    renameSync(join(folder, "..next"), join(folder, "..data"));
+  };
+  const path = join(folder, "annex.yaml");
+  publish("v1", minimal);
+  symlinkSync("..data/annex.yaml", path);
+
+  const taken: (readonly ConfiguredStore[])[] = [];
+  const warnings: object[] = [];
+  let tell = () => {};
+  let isClosed = false;
+  const stop = watchConfig(path, {
+    stores: [],
+    onStores: (stores) => taken.push(stores),
+    log: { info: () => {}, warn: (fields) => warnings.push(fields) },
+    watchFolder: (watched, onChange) => {
+      assert.equal(watched, folder);
+      tell = onChange;
+      return { close: () => (isClosed = true) };
+    },
+  });
+
+  publish("v2", `${minimal}stores:\n- {name: a, address: "h:1"}\n`);
+  tell();
+  tell();
+  t.mock.timers.tick(100);
+  assert.deepEqual(
+    taken.map((stores) => stores.map((store) => store.name)),
+    [["a"]],
+  );
+
+  publish("v3", `${minimal}stores: 5\n`);
+  t.mock.timers.tick(30_000);
+  t.mock.timers.tick(30_000);
+  assert.deepEqual(warnings, [{ faults: [`${path}:6: stores: expected array, received number`] }]);
+  assert.equal(taken.length, 1);
+
+  publish("v4", minimal);
+  t.mock.timers.tick(30_000);
+  assert.deepEqual(taken[1], []);
+  stop();
+  assert.ok(isClosed);
 });

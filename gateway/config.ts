@@ -1,11 +1,24 @@
 /**
  * A gateway's configuration: one document in Kubernetes' component style into one frozen value.
  *
- * A fault names file, line and field. Every default stands here with its reason.
+ * A fault names file, line and field. Every default stands here with its reason. Of a running
+ * gateway's configuration only the list of stores is taken anew when the file changes; certificates,
+ * keys and tokens are files of their own and reloaded by the rooms that read them.
  */
-import { readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { readFileSync, watch } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { isNode, LineCounter, parseDocument } from "yaml";
+import {
+  type Document,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type ParsedNode,
+  parseDocument,
+  visit,
+} from "yaml";
 import { z } from "zod";
 
 /** A configuration that can't be used; the message has a line for each fault, `file:line: field: message`. */
@@ -13,13 +26,16 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
+/** What a document must say it is. */
 export const configApiVersion = "gateway.annex.dev/v1alpha1";
+/** See configApiVersion. */
 export const configKind = "GatewayConfiguration";
 
+/** A few lines that alias each other can unfold to gigabytes; nobody writes so many by hand. */
+const maxAliasCount = 100;
+
 const file = z.string().min(1);
-const storeAddress = z
-  .string()
-  .regex(/^(unix:.+|[^\s:]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5})$/, "must be unix:PATH or HOST:PORT");
+const storeAddress = z.string().refine(isStoreAddress, "must be unix:PATH or HOST:PORT");
 
 const document = z.strictObject({
   apiVersion: z.literal(configApiVersion),
@@ -116,13 +132,7 @@ export interface GatewayConfig {
 
 /** Reads a configuration file. @throws ConfigError with every fault of it. */
 export function loadGatewayConfig(path: string): GatewayConfig {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    throw new ConfigError(`${path}: ${(error as Error).message}`, { cause: error });
-  }
-  return parseGatewayConfig(text, path);
+  return parseGatewayConfig(readConfigFile(path), path);
 }
 
 /** Parses a configuration. Relative paths start at the file's folder. @throws ConfigError. */
@@ -131,26 +141,144 @@ export function parseGatewayConfig(text: string, path: string): GatewayConfig {
   const yaml = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const broken = yaml.errors[0];
   if (broken !== undefined) {
-    throw new ConfigError(`${path}:${lines.linePos(broken.pos[0]).line}: ${broken.message}`);
+    const message = broken.code === "MULTIPLE_DOCS" ? "a second document begins here; one is read" : broken.message;
+    throw new ConfigError(`${path}:${lines.linePos(broken.pos[0]).line}: ${message}`);
   }
-  const parsed = document.safeParse(yaml.toJS({ maxAliasCount: 100 }) ?? {});
+  const parsed = document.safeParse(plainValue(yaml, (offset) => `${path}:${lines.linePos(offset).line}`) ?? {});
   if (!parsed.success) {
     const faults = parsed.error.issues.flatMap((issue) => {
       const places = issue.code === "unrecognized_keys" ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
-      const message = issue.code === "unrecognized_keys" ? "is no field of this document" : issue.message;
-      return places.map((place) => `${path}:${lineOf(place)}: ${formatPlace(place)}: ${message}`);
+      return places.map((place) => {
+        const line = lines.linePos(offsetOf(yaml.contents, place)).line;
+        const field = place.length === 0 ? "" : `${formatPlace(place)}: `;
+        return { line, text: `${path}:${line}: ${field}${faultText(issue)}` };
+      });
     });
-    throw new ConfigError(faults.join("\n"));
+    faults.sort((a, b) => a.line - b.line);
+    throw new ConfigError(faults.map(({ text }) => text).join("\n"));
   }
   return freeze(absolute(parsed.data, dirname(resolve(path))));
+}
 
-  function lineOf(place: readonly PropertyKey[]): number {
-    for (let length = place.length; length >= 0; length--) {
-      const node = yaml.getIn(place.slice(0, length), true);
-      if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
-    }
-    return 1;
+/** The document's value. @throws ConfigError over an alias that leads nowhere, or too many. */
+function plainValue(yaml: Document.Parsed, placeOf: (offset: number) => string): unknown {
+  visit(yaml, {
+    Alias(_key, alias) {
+      if (alias.resolve(yaml) !== undefined) return;
+      throw new ConfigError(`${placeOf(alias.range?.[0] ?? 0)}: nothing is named &${alias.source}`);
+    },
+  });
+  try {
+    return yaml.toJS({ maxAliasCount });
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    throw new ConfigError(`${placeOf(0)}: its aliases make too large a document`, { cause: error });
   }
+}
+
+function isStoreAddress(address: string): boolean {
+  if (address.startsWith("unix:")) return address.length > "unix:".length;
+  const port = /^(?:[^\s:]+|\[[0-9a-fA-F:]+\]):(\d{1,5})$/.exec(address)?.[1];
+  return port !== undefined && Number(port) >= 1 && Number(port) <= 65535;
+}
+
+/** What a watch of the configuration's file needs. */
+export interface ConfigWatch {
+  /** The list that is in force when the watch begins. */
+  readonly stores: readonly ConfiguredStore[];
+  /** Takes a list that differs from the one before. */
+  readonly onStores: (stores: readonly ConfiguredStore[]) => void;
+  readonly log: { info(fields: object, text: string): void; warn(fields: object, text: string): void };
+  /** Watches a folder. Default: node:fs. */
+  readonly watchFolder?: (folder: string, onChange: () => void) => { close(): void };
+}
+
+/** How often the file is read whether or not the file system told of a change: some don't. */
+const pollMs = 30_000;
+/** A change comes as a burst of events; one look at its end is enough. */
+const settleMs = 100;
+
+/**
+ * Gives the list of stores anew whenever the file says another one. A file that can't be used is
+ * logged once and leaves the list as it is.
+ *
+ * The folder is watched, not the file: a mounted ConfigMap is swapped by a symbolic link beside it.
+ */
+export function watchConfig(
+  path: string,
+  { stores, onStores, log, watchFolder = watchWithNode }: ConfigWatch,
+): () => void {
+  let current = JSON.stringify(stores);
+  let seen = "";
+  let settle: NodeJS.Timeout | undefined;
+
+  function check(): void {
+    try {
+      const text = readConfigFile(path);
+      const hash = createHash("sha256").update(text).digest("hex");
+      if (hash === seen) return;
+      seen = hash;
+      const next = parseGatewayConfig(text, path).stores;
+      if (JSON.stringify(next) === current) return;
+      current = JSON.stringify(next);
+      log.info({ stores: next.map((store) => store.name) }, "the list of stores changed");
+      onStores(next);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      log.warn({ faults: error.message.split("\n") }, "the configuration can't be used; the stores stay as they are");
+    }
+  }
+
+  check();
+  const poll = setInterval(check, pollMs);
+  const watcher = watchFolder(dirname(resolve(path)), () => {
+    clearTimeout(settle);
+    settle = setTimeout(check, settleMs);
+  });
+  return () => {
+    clearInterval(poll);
+    clearTimeout(settle);
+    watcher.close();
+  };
+}
+
+function watchWithNode(folder: string, onChange: () => void): { close(): void } {
+  const watcher = watch(folder, { persistent: false }, onChange);
+  // The folder itself went away: the poll goes on.
+  watcher.on("error", () => watcher.close());
+  return watcher;
+}
+
+function readConfigFile(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new ConfigError(`${path}: can't be read: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Where a field stands: its key, or what is nearest above it that is there. */
+function offsetOf(root: ParsedNode | null, place: readonly PropertyKey[]): number {
+  let offset = root?.range?.[0] ?? 0;
+  let node: unknown = root;
+  for (const part of place) {
+    if (isMap(node)) {
+      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(part));
+      if (pair === undefined) break;
+      if (isNode(pair.key) && pair.key.range) offset = pair.key.range[0];
+      node = pair.value;
+    } else if (isSeq(node)) {
+      node = node.items[Number(part)];
+      if (isNode(node) && node.range) offset = node.range[0];
+    } else break;
+  }
+  return offset;
+}
+
+function faultText(issue: z.core.$ZodIssue): string {
+  if (issue.code === "unrecognized_keys") return "is no field of this document";
+  if (issue.message.endsWith("received undefined")) return "must be given";
+  return issue.message.replace(/^Invalid input: expected (?=")/, "must be ").replace(/^Invalid input: /, "");
 }
 
 function absolute(data: z.infer<typeof document>, folder: string): GatewayConfig {

@@ -19,8 +19,8 @@ import type { User } from "./apimachinery/user.ts";
 import { YamlSyntaxError } from "./apimachinery/yaml.ts";
 import { deprecationWarning } from "./discovery/discovery.ts";
 import { assertNameInPath } from "./lifecycle/lifecycle.ts";
-import { bodyFormat, decodeObject, decodeValue, negotiateAnswer } from "./negotiation/negotiation.ts";
-import { patchMediaTypes, patchTypeOf } from "./patch/patch.ts";
+import { bodyFormat, decodeJson, decodeObject, decodeValue, negotiateAnswer } from "./negotiation/negotiation.ts";
+import { patchFaults, patchMediaTypes, patchTypeOf } from "./patch/patch.ts";
 import { renderDocument, renderList, renderObject, successStatus } from "./render/render.ts";
 import {
   deleteOptionsFormat,
@@ -171,15 +171,16 @@ async function answerPatch(given: DispatchRequest, tools: verbs.VerbTools): Prom
   const request = verbRequest(given);
   const bytes = await http.body();
   const options = parsePatchOptions(query, false);
-  const body = { type, ...(await patchValue(bytes)), bytes: bytes.length };
+  const body = { type, ...(await patchValue(bytes, type)), bytes: bytes.length };
   if (info.subresource === "scale")
     return documentAnswer(200, await verbs.patchScale(request, tools, options, body), request.form);
   return await objectAnswer(200, await verbs.patch(request, tools, options, body), request, tools);
 }
 
-async function patchValue(bytes: Buffer) {
+async function patchValue(bytes: Buffer, type: "json" | "merge") {
   try {
-    return { value: await decodeValue(bytes, "json"), strictErrors: [] };
+    const { value, duplicates } = await decodeJson(bytes);
+    return { value, strictErrors: patchFaults(type, value, duplicates) };
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
     throw badRequest(`error decoding patch: ${error.message}`);

@@ -2,23 +2,58 @@
 /**
  * The bin: says clearly that it needs Node 24, and hands over to the subcommand.
  *
- * Plain JavaScript, so that an older Node can read it. The one place that knows both the gateway and
- * the bundled stores: it starts one or the other, never both in one process.
+ * Plain JavaScript without top-level await, so that an older Node can read it as far as the sentence.
+ * The one place that knows both the gateway and the bundled stores, and that by name only: a package
+ * has one bin. It starts one or the other, never both in one process; nothing else in gateway/ may
+ * point at stores/.
  */
 import { existsSync } from "node:fs";
 
-const [major = 0] = process.versions.node.split(".").map(Number);
-if (major < 24) {
-  process.stderr.write(`annex needs Node 24 or newer; this is ${process.versions.node}\n`);
+const neededMajor = 24;
+
+const major = Number(process.versions.node.split(".")[0]);
+if (major < neededMajor) {
+  process.stderr.write(`annex needs Node ${neededMajor} or newer; this is Node ${process.versions.node}\n`);
   process.exit(2);
 }
 
-// In a checkout Node runs the TypeScript; the built package has JavaScript beside this file.
-const extension = existsSync(new URL("./cli.ts", import.meta.url)) ? "ts" : "js";
-const [command, ...rest] = process.argv.slice(2);
-const main =
-  command === "store"
-    ? () => import(new URL(`../../stores/store.${extension}`, import.meta.url).href).then((module) => module.main(rest))
-    : () => import(new URL(`./cli.${extension}`, import.meta.url).href).then((module) => module.main(process.argv));
+// Whoever started us with a channel (annex dev) wants us to end when it is gone, even if it was killed.
+if (process.channel !== undefined) {
+  process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
+  process.channel.unref();
+}
 
-process.exitCode = await main();
+// In a checkout Node runs the TypeScript beside this file; the package has JavaScript in dist/, where a
+// copy of this file lies beside it.
+const folder = ["./", "../../dist/gateway/cli/"].find((path) => isThere(`${path}cli.ts`) || isThere(`${path}cli.js`));
+if (folder === undefined) {
+  process.stderr.write("annex isn't built: npm run build\n");
+  process.exit(1);
+}
+const extension = isThere(`${folder}cli.ts`) ? "ts" : "js";
+const [command, ...rest] = process.argv.slice(2);
+const started =
+  command === "store"
+    ? load(`${folder}../../stores/store.${extension}`).then((module) => module.main(rest))
+    : load(`${folder}cli.${extension}`).then((module) => module.main(process.argv));
+
+started.then(
+  (exitCode) => {
+    process.exitCode = exitCode;
+  },
+  (error) => {
+    // Nobody expected it: whoever reports it needs the whole of it.
+    console.error(error);
+    process.exitCode = 1;
+  },
+);
+
+/** @param {string} path relative to this file */
+function isThere(path) {
+  return existsSync(new URL(path, import.meta.url));
+}
+
+/** @param {string} path relative to this file */
+function load(path) {
+  return import(new URL(path, import.meta.url).href);
+}

@@ -26,6 +26,11 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option("--crds <path>", "file or folder of CustomResourceDefinition YAML; repeatable", collect, [])
     .addOption(new Option("--store <store>", "which bundled store").choices(["sqlite", "memory"]).default("sqlite"))
     .option("--http2", "offer HTTP/2 beside HTTP/1.1", false)
+    .addOption(
+      new Option("--log-level <level>", "which logs go to stderr")
+        .choices(["fatal", "error", "warn", "info", "debug", "trace"])
+        .default("warn"),
+    )
     .action(async (flags) => {
       exitCode = await dev(flags);
     });

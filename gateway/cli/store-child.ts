@@ -1,11 +1,16 @@
 /**
  * The embedded store as a child process: started, watched, started again when it dies.
+ *
+ * States: starting -> listening -> waiting (it died; a growing pause) -> starting ...; `stop` ends it
+ * from any of them. A store that dies before it ever listened is an error of the start: its reason,
+ * a malformed definition say, doesn't go away by trying again.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
 /** What to start. */
@@ -13,12 +18,19 @@ export interface StoreChildOptions {
   readonly store: "sqlite" | "memory";
   readonly folder: string;
   readonly crds: readonly string[];
+  /** Takes a sentence about a death or a new start. */
   readonly complain: (line: string) => void;
+  /** Takes what the store writes to stderr once it listens. */
+  readonly passOn: (line: string) => void;
+  /** Gives up the start when it is aborted. */
+  readonly signal: AbortSignal;
 }
 
 /** A store that runs beside us. */
 export interface StoreChild {
   readonly address: string;
+  /** The process that serves now. */
+  pid(): number;
   stop(): Promise<void>;
 }
 
@@ -33,105 +45,137 @@ export class StoreStartError extends Error {
   }
 }
 
-/** Longest path of a unix socket that every system takes. */
-const maxSocketPath = 100;
-/** Waits between two starts of a store that keeps dying. */
+/** Longest path of a unix socket that every system takes: 104 bytes with its end on macOS, 108 on Linux. */
+const maxSocketPathBytes = 100;
+/** Pauses between two starts of a store that keeps dying: unnoticed at first, then no burden on the machine. */
 const minBackoffMs = 100;
 const maxBackoffMs = 5_000;
-/** Lines of stderr that are kept to say why a start failed. */
-const keptLines = 50;
+/** A store that lived this long didn't die of its start: the next pause is short again. */
+const soundAfterMs = 10_000;
+/** Lines of stderr that are kept to say why a start failed: every fault of a few bad definitions. */
+const keptLines = 200;
+/** How long the first start may take: a large data folder is read. */
+const startTimeoutMs = 60_000;
+/** Longer than a store's own drain, which is 5 s. */
 const stopTimeoutMs = 10_000;
+
+/** One process. */
+interface Launched {
+  readonly child: ChildProcess;
+  readonly listening: Promise<string>;
+  readonly ended: Promise<{ readonly code: number; readonly said: readonly string[] }>;
+}
 
 /** Starts the store. @throws StoreStartError with what it said, if it doesn't come to listen. */
 export async function startStore(options: StoreChildOptions): Promise<StoreChild> {
-  const { complain } = options;
-  const socket = socketPath(options.folder);
+  const { complain, signal } = options;
+  const socket = socketFor(options.folder);
   const args = [
     fileURLToPath(new URL("./annex.js", import.meta.url)),
     "store",
     options.store === "sqlite" ? "sql" : "memory",
     "--listen",
-    `unix:${socket}`,
+    `unix:${socket.path}`,
     "--data",
     join(options.folder, "sql"),
     ...options.crds.flatMap((path) => ["--crds", path]),
   ];
   let isStopping = false;
   let backoffMs = minBackoffMs;
-  let current: ChildProcess;
   let restart: NodeJS.Timeout | undefined;
+  let current = launch(args, options.passOn);
+  // A way out that takes no time to stop: the store must not outlive us.
+  const kill = () => current.child.kill("SIGKILL");
+  process.once("exit", kill);
 
-  function launch(): {
-    child: ChildProcess;
-    listening: Promise<string>;
-    ended: Promise<{ code: number; said: string }>;
-  } {
-    // Its own group: Ctrl-C at the terminal is for us, the store is stopped when nobody needs it.
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
-    const said: string[] = [];
-    createInterface({ input: child.stderr as NodeJS.ReadableStream }).on("line", (line) => {
-      said.push(line);
-      if (said.length > keptLines) said.shift();
-      if (isListening) process.stderr.write(`${line}\n`);
-    });
-    let isListening = false;
-    const listening = new Promise<string>((resolve) => {
-      createInterface({ input: child.stdout as NodeJS.ReadableStream }).once("line", (line) => {
-        isListening = true;
-        backoffMs = minBackoffMs;
-        resolve(line);
-      });
-    });
-    const ended = new Promise<{ code: number; said: string }>((resolve) => {
-      child.once("close", (code, signal) =>
-        resolve({ code: code ?? 1, said: said.join("\n") || `it was ended by ${signal}` }),
-      );
-    });
-    return { child, listening, ended };
+  async function stop(): Promise<void> {
+    isStopping = true;
+    clearTimeout(restart);
+    current.child.kill("SIGTERM");
+    const cut = setTimeout(kill, stopTimeoutMs);
+    await current.ended;
+    clearTimeout(cut);
+    process.off("exit", kill);
+    socket.remove();
   }
 
-  function watch(ended: Promise<{ code: number; said: string }>): void {
-    void ended.then(({ code, said }) => {
-      if (isStopping) return;
-      complain(`the store ended with code ${code}; it is started again in ${backoffMs} ms: ${said.split("\n").at(-1)}`);
-      restart = setTimeout(() => {
-        const next = launch();
-        current = next.child;
-        watch(next.ended);
-      }, backoffMs);
-      backoffMs = Math.min(backoffMs * 2, maxBackoffMs);
-    });
+  async function keepRunning(): Promise<void> {
+    const since = performance.now();
+    const { code, said } = await current.ended;
+    if (isStopping) return;
+    if (performance.now() - since > soundAfterMs) backoffMs = minBackoffMs;
+    complain(`the store ended (${endText(code, said)}); it is started again in ${backoffMs} ms`);
+    restart = setTimeout(() => {
+      current = launch(args, options.passOn);
+      const pid = current.child.pid;
+      void current.listening.then(() => complain(`the store runs again, process ${pid}`));
+      void keepRunning();
+    }, backoffMs);
+    backoffMs = Math.min(backoffMs * 2, maxBackoffMs);
   }
 
-  const first = launch();
-  current = first.child;
-  const outcome = await Promise.race([first.listening, first.ended]);
+  const outcome = await firstOutcome(current, signal);
   if (typeof outcome !== "string") {
-    throw new StoreStartError(`the store did not start:\n${outcome.said}`, outcome.code === 2 ? 2 : 1);
+    await stop();
+    if (outcome.code === 2) throw new StoreStartError(outcome.said.join("\n"), 2);
+    throw new StoreStartError(`the store did not start: ${outcome.said.join("\n")}`, 1);
   }
-  watch(first.ended);
-  // Whatever ends us ends the store.
-  const killChild = () => current.kill("SIGKILL");
-  process.once("exit", killChild);
-  return {
-    address: outcome,
-    async stop() {
-      isStopping = true;
-      clearTimeout(restart);
-      if (current.exitCode === null && current.signalCode === null) {
-        const ended = new Promise<void>((resolve) => current.once("close", () => resolve()));
-        current.kill("SIGTERM");
-        const cut = setTimeout(() => current.kill("SIGKILL"), stopTimeoutMs);
-        await ended;
-        clearTimeout(cut);
-      }
-      process.off("exit", killChild);
-      rmSync(socket, { force: true });
-    },
-  };
+  void keepRunning();
+  return { address: outcome, pid: () => current.child.pid ?? 0, stop };
 }
 
-function socketPath(folder: string): string {
+async function firstOutcome(
+  { listening, ended }: Launched,
+  signal: AbortSignal,
+): Promise<string | { readonly code: number; readonly said: readonly string[] }> {
+  const settled = new AbortController();
+  const givenUp = new Promise<{ code: number; said: string[] }>((resolve) => {
+    const giveUp = (why: string) => () => resolve({ code: 1, said: [why] });
+    const late = setTimeout(giveUp(`it did not listen within ${startTimeoutMs / 1000} s`), startTimeoutMs);
+    settled.signal.addEventListener("abort", () => clearTimeout(late));
+    signal.addEventListener("abort", giveUp("it was told to stop"), { signal: settled.signal });
+    if (signal.aborted) giveUp("it was told to stop")();
+  });
+  const outcome = await Promise.race([listening, ended, givenUp]);
+  settled.abort();
+  return outcome;
+}
+
+function launch(args: readonly string[], passOn: (line: string) => void): Launched {
+  // A group of its own: Ctrl-C at the terminal is for us, and the store stops after the gateway. By the
+  // channel it learns that we are gone (see annex.js).
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe", "ipc"], detached: true });
+  const said: string[] = [];
+  let isListening = false;
+  createInterface({ input: child.stderr as Readable }).on("line", (line) => {
+    said.push(line);
+    if (said.length > keptLines) said.shift();
+    if (isListening) passOn(line);
+  });
+  const listening = new Promise<string>((resolve) => {
+    createInterface({ input: child.stdout as Readable }).once("line", (address) => {
+      isListening = true;
+      // What it said so far was no reason not to start.
+      for (const line of said) passOn(line);
+      resolve(address);
+    });
+  });
+  const ended = new Promise<{ code: number; said: readonly string[] }>((resolve) => {
+    child.once("error", (error) => resolve({ code: 1, said: [error.message] }));
+    child.once("close", (code, signal) =>
+      resolve({ code: code ?? 1, said: signal === null ? said : [...said, `killed by ${signal}`] }),
+    );
+  });
+  return { child, listening, ended };
+}
+
+function endText(code: number, said: readonly string[]): string {
+  return said.at(-1) ?? `exit code ${code}`;
+}
+
+function socketFor(folder: string): { readonly path: string; remove(): void } {
   const path = join(folder, "store.sock");
-  return Buffer.byteLength(path) <= maxSocketPath ? path : join(tmpdir(), `annex-${process.pid}.sock`);
+  if (Buffer.byteLength(path) <= maxSocketPathBytes) return { path, remove: () => rmSync(path, { force: true }) };
+  const temporary = join(mkdtempSync(join(tmpdir(), "annex-")), "store.sock");
+  return { path: temporary, remove: () => rmSync(dirname(temporary), { recursive: true, force: true }) };
 }
