@@ -128,7 +128,8 @@ export function createChainReader(): (raw: RawRequest) => PeerCertificate | unde
 }
 
 function readChain(socket: TLSSocket): PeerCertificate | undefined {
-  const leaf = socket.getPeerCertificate(true) as DetailedPeerCertificate | null;
+  // A server without TLS, in which somebody mounted us, knows no certificates.
+  const leaf = socket.getPeerCertificate?.(true) as DetailedPeerCertificate | null | undefined;
   const raws: Buffer[] = [];
   for (let at = leaf; at?.raw !== undefined && raws.length < maxChain; at = at.issuerCertificate) {
     if (raws.some((known) => known.equals(at.raw))) break;

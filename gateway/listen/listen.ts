@@ -11,13 +11,14 @@ import { METHODS } from "node:http";
 import type { Socket } from "node:net";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { HttpAnswer, HttpRequest } from "../apimachinery/http.ts";
-import { encodeJsonBytes } from "../apimachinery/json.ts";
-import { StatusError, statusToJson } from "../apimachinery/status.ts";
-import { createCertificateSource } from "./certificate-source.ts";
 import { createConnections, type TlsServer } from "./connections.ts";
-import { createAnswerWriter, cut } from "./http-answer.ts";
-import { createChainReader, type RawReply, type RawRequest, requestFrom } from "./http-request.ts";
+import { createExchange, type ExchangeOptions } from "./exchange.ts";
+import type { RawReply, RawRequest } from "./http-request.ts";
+import { createNamedCertificates, type NamedCertificate } from "./named-certificates.ts";
 import { createTlsServer, holdContinue, type RawHandler, tlsSettings } from "./tls-server.ts";
+
+export type { RawReply, RawRequest } from "./http-request.ts";
+export type { NamedCertificate } from "./named-certificates.ts";
 
 /** What to listen with. */
 export interface ListenerOptions {
@@ -26,6 +27,8 @@ export interface ListenerOptions {
   readonly port: number;
   readonly certFile: string;
   readonly keyFile: string;
+  /** More certificates, for clients that ask for their names. Default: none. */
+  readonly sni?: readonly NamedCertificate[];
   /** PEM bundle of the CAs that are named in the handshake; asked again at each reload. */
   readonly clientCas: () => string;
   /** Whether HTTP/2 is offered beside HTTP/1.1. */
@@ -85,48 +88,25 @@ const maxPathChars = 1024 * 1024;
  */
 export async function createListener(options: ListenerOptions): Promise<Listener> {
   const { log } = options;
-  const maxBodyBytes = options.maxBodyBytes ?? defaultMaxBodyBytes;
   const times = { ...defaultTimes, ...options.times };
-  const certificates = createCertificateSource(options);
-  const writer = createAnswerWriter({ times, log });
-  const chainOf = createChainReader();
-  const take: RawHandler = (raw, reply) => void serve(raw, reply);
-  const { app, server } = createApp({ http2: options.http2, pair: certificates.current(), times, take });
+  const certificates = createNamedCertificates(options);
+  const exchange = createExchange({ ...exchangeDefaults(options), times });
+  const take: RawHandler = (raw, reply) => {
+    const arrival = { waitsForContinue: waitingForContinue.has(raw) };
+    void exchange.take(raw, reply, arrival, connections.enter(raw));
+  };
+  const { contextFor } = certificates;
+  const { app, server } = createApp({ http2: options.http2, pair: certificates.current(), contextFor, times, take });
   const waitingForContinue = holdContinue(server);
   const connections = createConnections(server, times);
   server.on("connect", refuseTunnel);
-
-  async function serve(raw: RawRequest, reply: RawReply): Promise<void> {
-    const leave = connections.enter(raw);
-    reply.once("close", () => {
-      leave();
-      writer.closed(reply);
-    });
-    try {
-      const waitsForContinue = waitingForContinue.has(raw);
-      writer.write(raw, reply, await answerTo(requestFrom(raw, reply, { maxBodyBytes, waitsForContinue, chainOf })));
-    } catch (error) {
-      log.error({ err: error, method: raw.method }, "an answer can't be written");
-      cut(reply);
-    }
-  }
-
-  async function answerTo(request: HttpRequest): Promise<HttpAnswer> {
-    try {
-      return await options.handle(request);
-    } catch (error) {
-      if (error instanceof StatusError) return statusAnswer(error);
-      log.error({ err: error, method: request.method, uri: request.path }, "a request panicked");
-      return panicAnswer();
-    }
-  }
 
   await app.ready();
   try {
     await listen(server, options);
   } catch (error) {
     certificates.close();
-    writer.close();
+    exchange.close();
     throw error;
   }
   server.on("error", (error) => log.error({ err: error }, "the listener failed"));
@@ -134,15 +114,14 @@ export async function createListener(options: ListenerOptions): Promise<Listener
   if (bound === null || typeof bound === "string") throw new Error("the listener has no port");
   certificates.onChange((pair) => {
     server.setSecureContext(tlsSettings(pair));
-    log.info({ certFile: options.certFile }, "serving certificate reloaded");
   });
 
   let stopping: Promise<void> | undefined;
   async function stop(deadlineMs: number): Promise<void> {
     certificates.close();
-    writer.drain();
+    exchange.drain();
     await connections.drain(deadlineMs);
-    writer.close();
+    exchange.close();
     await app.close();
   }
 
@@ -161,16 +140,44 @@ export async function createListener(options: ListenerOptions): Promise<Listener
   };
 }
 
+/** A handler of requests that come through somebody else's server. */
+export interface MountedHandler {
+  /** Answers what a Node server took, whose path begins with `prefix`. */
+  handle(raw: RawRequest, reply: RawReply, prefix: string): void;
+  /** Ends streams: what is still in flight finishes by itself. */
+  close(): void;
+}
+
+/** Makes a handler for the server of somebody else, who owns its limits, its TLS and its end. */
+export function createMountedHandler(
+  options: Pick<ListenerOptions, "handle" | "log" | "maxBodyBytes">,
+): MountedHandler {
+  const exchange = createExchange({ ...exchangeDefaults(options), times: defaultTimes });
+  return {
+    handle: (raw, reply, prefix) => void exchange.take(raw, reply, { prefix }),
+    close() {
+      exchange.drain();
+      exchange.close();
+    },
+  };
+}
+
+function exchangeDefaults({
+  handle,
+  log,
+  maxBodyBytes = defaultMaxBodyBytes,
+}: Pick<ListenerOptions, "handle" | "log" | "maxBodyBytes">): Omit<ExchangeOptions, "times"> {
+  return { handle, log, maxBodyBytes };
+}
+
 /**
  * Fastify over a server of ours. Whatever the method and path, a request goes to `take` before anything
  * of it is read: what is routed, decoded or refused is not the framework's to say.
  */
 function createApp({
-  http2,
-  pair,
-  times,
   take,
-}: Pick<Parameters<typeof createTlsServer>[0], "http2" | "pair" | "times"> & { readonly take: RawHandler }): {
+  ...tls
+}: Omit<Parameters<typeof createTlsServer>[0], "handler"> & { readonly take: RawHandler }): {
   readonly app: FastifyInstance;
   readonly server: TlsServer;
 } {
@@ -185,7 +192,7 @@ function createApp({
         if (methods.has(raw.method ?? "")) (toFastify as unknown as RawHandler)(raw, reply);
         else take(raw, reply);
       };
-      return createTlsServer({ http2, pair, times, handler }) as never;
+      return createTlsServer({ ...tls, handler }) as never;
     },
     clientErrorHandler: (error, socket) => answerClientError(error, socket),
     logger: false,
@@ -240,22 +247,6 @@ function refuseTunnel(_request: unknown, peer: Socket | RawReply): void {
 
 function endWithLine(socket: Socket, line: string): void {
   socket.end(`HTTP/1.1 ${line}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${line}`);
-}
-
-function statusAnswer(error: StatusError): HttpAnswer {
-  return {
-    status: error.status.code,
-    headers: { "Content-Type": "application/json" },
-    body: encodeJsonBytes(statusToJson(error.status)),
-  };
-}
-
-function panicAnswer(): HttpAnswer {
-  return {
-    status: 500,
-    headers: { "Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff" },
-    body: Buffer.from("This request caused apiserver to panic. Look in the logs for details.\n"),
-  };
 }
 
 function listenError(error: NodeJS.ErrnoException, options: ListenerOptions): Error {

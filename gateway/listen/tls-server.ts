@@ -8,7 +8,7 @@ import { constants } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createSecureServer } from "node:http2";
 import { createServer } from "node:https";
-import type { SecureContextOptions } from "node:tls";
+import type { SecureContext, SecureContextOptions } from "node:tls";
 import type { ServingPair } from "./certificate-source.ts";
 import type { TlsServer } from "./connections.ts";
 import type { RawReply, RawRequest } from "./http-request.ts";
@@ -20,6 +20,8 @@ export type RawHandler = (request: RawRequest, reply: RawReply) => void;
 export interface TlsServerOptions {
   readonly http2: boolean;
   readonly pair: ServingPair;
+  /** Gives what a client that asks for this name gets instead of `pair`, if anything. */
+  readonly contextFor: (name: string) => SecureContext | undefined;
   readonly times: ServerTimes;
   readonly handler: RawHandler;
 }
@@ -84,8 +86,13 @@ export function tlsSettings(pair: ServingPair): SecureContextOptions {
 }
 
 /** Makes a server; it doesn't listen yet. */
-export function createTlsServer({ http2, pair, times, handler }: TlsServerOptions): TlsServer {
-  const tls = { ...tlsSettings(pair), requestCert: true, rejectUnauthorized: false };
+export function createTlsServer({ http2, pair, contextFor, times, handler }: TlsServerOptions): TlsServer {
+  const tls = {
+    ...tlsSettings(pair),
+    requestCert: true,
+    rejectUnauthorized: false,
+    SNICallback: (name: string, give: (error: null, context?: SecureContext) => void) => give(null, contextFor(name)),
+  };
   const http1Limits = {
     maxHeaderSize: maxHeaderBytes,
     headersTimeout: times.headersMs,
