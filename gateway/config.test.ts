@@ -26,7 +26,7 @@ function refuses(text: string, ...faults: string[]): void {
 test("parseGatewayConfig() fills in defaults, makes paths absolute and freezes", () => {
   const config = parseGatewayConfig(`${minimal}stores:\n- {name: a, address: "unix:a.sock"}\n`, "/etc/annex.yaml");
   assert.deepEqual(config, {
-    listen: { host: "0.0.0.0", port: 8443, http2: false, certFile: "/etc/tls.crt", keyFile: "/abs/tls.key" },
+    listen: { host: "0.0.0.0", port: 8443, http2: false, certFile: "/etc/tls.crt", keyFile: "/abs/tls.key", sni: [] },
     authentication: { clientCAFile: undefined, tokenFile: undefined, anonymous: false },
     authorization: { alwaysAllowPaths: ["/healthz", "/livez", "/readyz"], rbacFiles: [] },
     flowControl: { maxReadOnlyInFlight: 400, maxMutatingInFlight: 200 },

@@ -20,6 +20,7 @@ import {
   visit,
 } from "yaml";
 import { z } from "zod";
+import type { NamedCertificate } from "./listen/listen.ts";
 
 /** A configuration that can't be used; the message has a line for each fault, `file:line: field: message`. */
 export class ConfigError extends Error {
@@ -49,6 +50,10 @@ const document = z.strictObject({
     http2: z.boolean().default(false),
     certFile: file,
     keyFile: file,
+    // For clients that ask for other names; without names: those that the certificate bears.
+    sni: z
+      .array(z.strictObject({ certFile: file, keyFile: file, names: z.array(z.string().min(1)).min(1).optional() }))
+      .default([]),
   }),
   authentication: z
     .strictObject({
@@ -117,6 +122,7 @@ export interface GatewayConfig {
     readonly http2: boolean;
     readonly certFile: string;
     readonly keyFile: string;
+    readonly sni: readonly NamedCertificate[];
   };
   readonly authentication: {
     readonly clientCAFile: string | undefined;
@@ -286,7 +292,16 @@ function absolute(data: z.infer<typeof document>, folder: string): GatewayConfig
   const optional = (path: string | undefined) => (path === undefined ? undefined : at(path));
   const { listen, authentication, authorization, flowControl, shutdown, log } = data;
   return {
-    listen: { ...listen, certFile: at(listen.certFile), keyFile: at(listen.keyFile) },
+    listen: {
+      ...listen,
+      certFile: at(listen.certFile),
+      keyFile: at(listen.keyFile),
+      sni: listen.sni.map(({ certFile, keyFile, names }) => ({
+        certFile: at(certFile),
+        keyFile: at(keyFile),
+        ...(names === undefined ? {} : { names }),
+      })),
+    },
     authentication: {
       clientCAFile: optional(authentication.clientCAFile),
       tokenFile: optional(authentication.tokenFile),

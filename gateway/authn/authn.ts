@@ -19,7 +19,8 @@ import { type Authenticator, unionAuthenticator, withAuthenticatedGroup } from "
 import { createWatchedFile, type Log, type WatchFile, watchOnDisk } from "./watched-file.ts";
 import { x509Authenticator } from "./x509.ts";
 
-export type { Authenticator } from "./union.ts";
+export { givenAuthentication } from "./given.ts";
+export { type Authenticator, unionAuthenticator } from "./union.ts";
 
 /** Who asks, and what the answer's Warning headers should say about how it was asked. */
 export interface Authentication {

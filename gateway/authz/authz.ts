@@ -15,6 +15,7 @@ import { type Attributes, type Authorizer, groupsAuthorizer, pathsAuthorizer, un
 import { createRbacRules, rbacAuthorizer } from "./rbac.ts";
 import { loadRbacManifests, type RbacManifest } from "./rbac-manifest.ts";
 
+export { noticingAggregator } from "./aggregator.ts";
 export {
   type Attributes,
   type Authorizer,

@@ -82,15 +82,20 @@ function text(status: number, body: string): HttpAnswer {
   };
 }
 
-/** The Kubernetes whose behaviour is followed. */
-const kubernetes = { major: "1", minor: "36", patch: "0" };
+/** The Kubernetes whose behaviour is followed, as `major.minor`. */
+export const kubernetesVersion = "1.36";
 
-/** Gives `/version`: the Kubernetes that clients may take us for, and ourselves behind the plus sign. */
-export function versionDocument(version: string): JsonObject {
+/**
+ * Gives `/version`: the Kubernetes that clients may take us for, and ourselves behind the plus sign.
+ * @param emulated as `major.minor`. @throws Error if it isn't that.
+ */
+export function versionDocument(version: string, emulated = kubernetesVersion): JsonObject {
+  const [, major = "", minor = ""] = /^(\d+)\.(\d+)$/.exec(emulated) ?? [];
+  if (major === "") throw new Error(`the effective version ${goQuote(emulated)} is not major.minor, like "1.36"`);
   return {
-    major: kubernetes.major,
-    minor: kubernetes.minor,
-    gitVersion: `v${kubernetes.major}.${kubernetes.minor}.${kubernetes.patch}+annex-${version}`,
+    major,
+    minor,
+    gitVersion: `v${major}.${minor}.0+annex-${version}`,
     gitCommit: "",
     gitTreeState: "",
     buildDate: "1970-01-01T00:00:00Z",

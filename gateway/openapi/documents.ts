@@ -11,6 +11,7 @@ import { formatGroupVersion } from "../apimachinery/gvk.ts";
 import { type JsonObject, jsonEncoder } from "../apimachinery/json.ts";
 import type { ResourceTable, ServedResource } from "../apimachinery/resource.ts";
 import { finishInSlices } from "../apimachinery/steps.ts";
+import { type NameReplacements, renamed } from "./rename.ts";
 import { buildV2 } from "./v2.ts";
 import { buildV3 } from "./v3.ts";
 
@@ -40,7 +41,10 @@ const packedFromBytes = 128 * 1024;
 const pack = promisify(gzip);
 
 /** Makes the documents of a table; nothing is built until it is asked for. */
-export function createDocuments(table: ResourceTable, clock: () => Date): Documents {
+export function createDocuments(
+  table: ResourceTable,
+  { clock, names }: { readonly clock: () => Date; readonly names: NameReplacements },
+): Documents {
   const served = servedAt(table);
   const kept = new Map<string, Promise<Document>>();
 
@@ -55,7 +59,7 @@ export function createDocuments(table: ResourceTable, clock: () => Date): Docume
 
   async function v3(key: string): Promise<Document | undefined> {
     const resources = served.get(key);
-    return resources === undefined ? undefined : await once(key, () => buildV3(resources));
+    return resources === undefined ? undefined : await once(key, async () => renamed(await buildV3(resources), names));
   }
 
   async function buildIndex(): Promise<JsonObject> {
@@ -68,7 +72,7 @@ export function createDocuments(table: ResourceTable, clock: () => Date): Docume
   }
 
   return {
-    v2: () => once("v2", () => buildV2([...served.values()].flat())),
+    v2: () => once("v2", async () => renamed(await buildV2([...served.values()].flat()), names)),
     index: () => once("v3", buildIndex),
     v3,
   };

@@ -9,6 +9,9 @@
 import type { HttpAnswer, HttpHeaders, HttpRequest } from "../apimachinery/http.ts";
 import type { ResourceTable } from "../apimachinery/resource.ts";
 import { createDocuments, type Document, type Documents } from "./documents.ts";
+import type { NameReplacements } from "./rename.ts";
+
+export type { NameReplacements } from "./rename.ts";
 
 /** Answers OpenAPI requests. */
 export interface OpenApi {
@@ -19,14 +22,22 @@ export interface OpenApi {
 const oneYearMs = 365 * 24 * 3600 * 1000;
 const v3Root = "/openapi/v3";
 
-/** Makes the cache of documents. `clock` dates them. */
-export function createOpenApi({ clock = () => new Date() }: { readonly clock?: () => Date } = {}): OpenApi {
+/** What documents are made with. */
+export interface OpenApiOptions {
+  /** Dates them. */
+  readonly clock?: () => Date;
+  /** Default: none. */
+  readonly names?: NameReplacements;
+}
+
+/** Makes the cache of documents. */
+export function createOpenApi({ clock = () => new Date(), names = {} }: OpenApiOptions = {}): OpenApi {
   const cache = new WeakMap<ResourceTable, Documents>();
 
   function documentsOf(table: ResourceTable): Documents {
     let documents = cache.get(table);
     if (documents === undefined) {
-      documents = createDocuments(table, clock);
+      documents = createDocuments(table, { clock, names });
       cache.set(table, documents);
     }
     return documents;

@@ -41,7 +41,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Who may know every room: they join them. */
-const joiners = new Set(["server.ts", "main.ts", "config.ts", "dispatch.ts", "cli"]);
+const joiners = new Set(["server.ts", "main.ts", "gateway.ts", "config.ts", "dispatch.ts", "cli"]);
 /** Files beside the rooms that rooms and joiners may read. */
 const shelves = new Set(["version.ts"]);
 

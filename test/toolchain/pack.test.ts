@@ -104,19 +104,27 @@ test("annex dev is ready and drains from the installed package", async () => {
 
 test("every export can be imported, and has types that a strict compiler takes", async () => {
   const source = `import { parseGatewayConfig } from "annex/config";
-import { startGateway } from "annex/gateway";
+import { createGateway, createAuthorizer, type GatewayOptions, startGateway, unionAuthenticator } from "annex/gateway";
 import { StoreService } from "annex/gen/annex/store/v1/store_pb";
 import { runStore, type Store } from "annex/store";
 
-const functions: readonly ((...args: never[]) => unknown)[] = [parseGatewayConfig, startGateway, runStore];
+const functions: readonly ((...args: never[]) => unknown)[] = [parseGatewayConfig, startGateway, createGateway, createAuthorizer, unionAuthenticator, runStore];
+const options: GatewayOptions = {
+  stores: [{ name: "tokens", address: "unix:/run/tokens.sock" }],
+  authenticator: (request) =>
+    request.header("x-user") === undefined ? undefined : { name: "u", uid: "", groups: [], extra: {} },
+  authorizer: createAuthorizer({}),
+  listener: "none",
+  log: { info: console.log, warn: console.warn, error: console.error },
+};
 const store: Partial<Store> | undefined = undefined;
-console.log(functions.map((one) => typeof one).join(), StoreService.typeName, store);
+console.log(functions.map((one) => typeof one).join(), StoreService.typeName, store, options.listener);
 `;
   writeFileSync(join(app, "app.mts"), source);
   const imported = await run(process.execPath, ["app.mts"], { cwd: app, env });
   assert.deepEqual(
     [imported.code, imported.stdout],
-    [0, "function,function,function annex.store.v1.StoreService undefined\n"],
+    [0, "function,function,function,function,function,function annex.store.v1.StoreService undefined none\n"],
     imported.stderr,
   );
   // The types of Node are what a TypeScript project has anyway.

@@ -1,0 +1,34 @@
+/**
+ * Authentication by somebody else's function, when the gateway is a library in their program.
+ *
+ * What it says is taken as it is: the user gets no group beside those that it was given. Silence and
+ * failures are both a 401, and why is for the log alone.
+ * Source: rancher/steve pkg/ext (ExtensionAPIServerOptions.Authenticator).
+ */
+import { unauthorized } from "../apimachinery/status.ts";
+import type { Authenticating } from "./authn.ts";
+import type { Authenticator } from "./union.ts";
+import type { Log } from "./watched-file.ts";
+
+/** Gives the authentication of a function; one that is whole already is given back. */
+export function givenAuthentication(given: Authenticator | Authenticating, log: Log): Authenticating {
+  if (typeof given !== "function") return given;
+  return {
+    async authenticate(request) {
+      const warnings: string[] = [];
+      let user: Awaited<ReturnType<Authenticator>>;
+      try {
+        user = await given(request, (text) => warnings.push(text));
+      } catch (error) {
+        log.warn(
+          { error: (error as Error).message, remoteAddress: request.remoteAddress },
+          "unable to authenticate a request",
+        );
+      }
+      if (user === undefined) throw unauthorized();
+      return { user, warnings };
+    },
+    clientCas: () => "",
+    close: () => {},
+  };
+}

@@ -1,0 +1,261 @@
+/**
+ * Makes a gateway of its rooms: the one that `annex gateway` runs, and the one that a program embeds.
+ *
+ * An embedder says who is known and who may what with functions of its own, and lets the gateway
+ * listen, or mounts it under a prefix of its own server, or both. Stores stay processes.
+ *
+ *     const gateway = await createGateway({ stores, authenticator, authorizer, listener: "none" });
+ *     http.createServer(gateway.handler("/ext")).listen(8080);
+ *
+ * Order of an end: readyz fails, the delay passes so that load balancers see it, then the listener
+ * drains (requests in flight finish, watches end), then the registry's connections close.
+ * Source of the options: rancher/steve pkg/ext (ExtensionAPIServerOptions).
+ */
+import { randomUUID } from "node:crypto";
+import type { ResourceDefinition, ResourceVersionDefinition, ServedResource } from "./apimachinery/resource.ts";
+import { type Authenticating, type Authenticator, givenAuthentication } from "./authn/authn.ts";
+import { type Authorizer, assertAllowed, attributesOf, noticingAggregator } from "./authz/authz.ts";
+import { createFlowControl } from "./flowcontrol/flowcontrol.ts";
+import { createHealth, versionDocument } from "./health/health.ts";
+import {
+  createListener,
+  createMountedHandler,
+  type ListenerOptions,
+  type NamedCertificate,
+  type RawReply,
+  type RawRequest,
+} from "./listen/listen.ts";
+import { createOpenApi, type NameReplacements } from "./openapi/openapi.ts";
+import { createRegistry, type StoreConfig, type StoreReport } from "./registry/registry.ts";
+import { compileTable, type TableColumns } from "./render/render.ts";
+import { compileSchema, type Schema } from "./schema/schema.ts";
+import { createHandler } from "./server.ts";
+import { present, type VerbTools } from "./verbs/verbs.ts";
+import { gatewayVersion } from "./version.ts";
+import { createWatchCache } from "./watchcache/watchcache.ts";
+
+/** Where the gateway listens by itself; TLS always. */
+export interface ListenOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** PEM files, read again when they change. */
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Certificates for clients that ask for other names. Default: none. */
+  readonly sni?: readonly NamedCertificate[];
+  /** Whether HTTP/2 is offered beside HTTP/1.1. Default: false. */
+  readonly http2?: boolean;
+}
+
+/** What a gateway is made with. */
+export interface GatewayOptions {
+  /** At least their names and addresses; none is fine. */
+  readonly stores: readonly (Pick<StoreConfig, "name" | "address"> & Partial<StoreConfig>)[];
+  /** Says who asks. Undefined, or a failure: 401. Of a whole authentication the CAs are named in TLS. */
+  readonly authenticator: Authenticator | Authenticating;
+  /** Says who may what. Whoever is not allowed gets 403. */
+  readonly authorizer: Authorizer;
+  /** `"none"`: requests come through `handler` alone. */
+  readonly listener: ListenOptions | "none";
+  /** Other names for OpenAPI definitions. Default: none. */
+  readonly openApiNames?: NameReplacements;
+  /** Which Kubernetes `/version` says, as `major.minor`. Default: the one that is followed. */
+  readonly effectiveVersion?: string;
+  /** Requests at once. Default: kube-apiserver's numbers. */
+  readonly flowControl?: { readonly maxReadOnlyInFlight: number; readonly maxMutatingInFlight: number };
+  /** Default: no delay, and a minute for what is in flight. */
+  readonly shutdown?: { readonly delaySeconds: number; readonly deadlineSeconds: number };
+  readonly log: GatewayLog;
+}
+
+/** Takes fields and a sentence. A pino logger is one. */
+export interface GatewayLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** A gateway that runs. */
+export interface RunningGateway {
+  /** `https://host:port`; `""` if it doesn't listen. */
+  readonly url: string;
+  /** Resolves when kube-apiserver's aggregation layer has asked for the first time. */
+  readonly registered: Promise<void>;
+  /** Gives what a Node server calls with its requests; the prefix is taken off their paths. */
+  handler(prefix?: string): (request: RawRequest, reply: RawReply) => void;
+  /** Ends it: see the file's header. */
+  drain(): Promise<void>;
+  stores(): readonly StoreReport[];
+  /** What is served now, in order of registration. */
+  served(): readonly {
+    readonly group: string;
+    readonly plural: string;
+    readonly kind: string;
+    readonly versions: readonly string[];
+  }[];
+  /** Takes a new list of stores. */
+  configureStores(stores: GatewayOptions["stores"]): void;
+}
+
+/** kube-apiserver's own numbers. */
+const defaultFlowControl = { maxReadOnlyInFlight: 400, maxMutatingInFlight: 200 };
+/** As long as the longest ordinary request. */
+const defaultShutdown = { delaySeconds: 0, deadlineSeconds: 60 };
+
+/**
+ * Makes a gateway, and listens if it is to.
+ * @throws Error with a sentence for people: an option that must be there and isn't, a file that can't
+ *   be read, a port that is taken.
+ */
+export async function createGateway(options: GatewayOptions): Promise<RunningGateway> {
+  assertProvided(options);
+  const { log, shutdown = defaultShutdown, flowControl = defaultFlowControl } = options;
+  const schemas = new WeakMap<ResourceVersionDefinition, Schema>();
+  const tables = new WeakMap<ResourceVersionDefinition, TableColumns>();
+  const state = { isShuttingDown: false };
+  const registered = Promise.withResolvers<void>();
+  const version = versionDocument(gatewayVersion, options.effectiveVersion);
+
+  const authentication = givenAuthentication(options.authenticator, log);
+  const { authorizer } = options;
+  const registry = createRegistry({
+    stores: options.stores.map(storeConfig),
+    gateway: { name: "annex", version: gatewayVersion },
+    admit: (definition) => compileDefinition(definition, schemas),
+    log,
+  });
+  const schemaOf = (version: ResourceVersionDefinition) => schemas.get(version);
+  const watchcache = createWatchCache({
+    registry,
+    log,
+    present: (definition, version, stored, revision) => present(schemaOf, definition, version, stored, revision),
+  });
+  const tools: VerbTools = {
+    registry,
+    watchcache,
+    schemaOf,
+    columnsOf: (resource) => columnsOf(resource, tables),
+    clock: () => new Date(),
+    random: Math.random,
+    uuid: randomUUID,
+    authorize: (request, verb, name) =>
+      assertAllowed(authorizer, attributesOf({ ...request.info, verb, name }, request.user), request.info.path),
+  };
+  const health = createHealth({
+    checks: [
+      { name: "ping", endpoints: ["healthz", "livez", "readyz"], check: () => undefined },
+      {
+        name: "shutdown",
+        endpoints: ["readyz"],
+        check: () => (state.isShuttingDown ? "process is shutting down" : undefined),
+      },
+    ],
+  });
+  const handle = createHandler({
+    registry,
+    authentication,
+    authorizer: noticingAggregator(authorizer, (user) => {
+      log.info({ user }, "kube-apiserver's aggregation layer has found this gateway");
+      registered.resolve();
+    }),
+    flowControl: createFlowControl({
+      maxReadOnly: flowControl.maxReadOnlyInFlight,
+      maxMutating: flowControl.maxMutatingInFlight,
+    }),
+    health,
+    openApi: createOpenApi({ names: options.openApiNames ?? {} }),
+    version,
+    tools,
+    log,
+  });
+  const mounted = createMountedHandler({ handle, log });
+  const close = () => {
+    mounted.close();
+    watchcache.close();
+    registry.close();
+    authentication.close();
+  };
+  const listening = options.listener === "none" ? undefined : listenerOptions(options.listener);
+  const listener =
+    listening &&
+    (await createListener({ ...listening, clientCas: () => authentication.clientCas(), handle, log }).catch(
+      (error: unknown) => {
+        close();
+        throw error;
+      },
+    ));
+  return {
+    url: listener === undefined ? "" : urlOf(listener),
+    registered: registered.promise,
+    handler: (prefix = "") => {
+      const path = prefix.replace(/\/+$/, "");
+      return (request, reply) => mounted.handle(request, reply, path);
+    },
+    async drain() {
+      state.isShuttingDown = true;
+      await new Promise<void>((resolve) => setTimeout(resolve, shutdown.delaySeconds * 1000));
+      await listener?.drain({ deadlineMs: shutdown.deadlineSeconds * 1000 });
+      close();
+    },
+    stores: () => registry.stores(),
+    served: () =>
+      registry.table().resources.map(({ group, plural, kind, versions }) => ({
+        group,
+        plural,
+        kind,
+        versions: versions.filter((version) => version.served).map((version) => version.name),
+      })),
+    configureStores: (stores) => registry.configure(stores.map(storeConfig)),
+  };
+}
+
+/** For embedders without a type checker: what decides who may what is never left out by mistake. */
+function assertProvided(options: Partial<GatewayOptions>): void {
+  for (const name of ["authenticator", "authorizer", "listener"] as const) {
+    if (options[name] === undefined || options[name] === null) throw new Error(`${name} must be provided`);
+  }
+}
+
+function storeConfig(store: GatewayOptions["stores"][number]): StoreConfig {
+  return { protocol: "grpc", tls: undefined, ...store };
+}
+
+function listenerOptions({
+  http2 = false,
+  ...options
+}: ListenOptions): Omit<ListenerOptions, "clientCas" | "handle" | "log"> {
+  return { ...options, http2 };
+}
+
+function urlOf({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/** Compiles every version's schema. Gives the first fault's path and text if one is not structural. */
+async function compileDefinition(
+  definition: ResourceDefinition,
+  schemas: WeakMap<ResourceVersionDefinition, Schema>,
+): Promise<string | undefined> {
+  for (const [index, version] of definition.versions.entries()) {
+    if (version.schema === undefined) continue;
+    const compiled = compileSchema(version.schema);
+    if ("faults" in compiled) {
+      const fault = compiled.faults[0];
+      return `spec.versions[${index}].schema.openAPIV3Schema.${fault?.path}: ${fault?.message}`;
+    }
+    schemas.set(version, compiled.schema);
+    // Large schemas take milliseconds each: requests go in between.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  return undefined;
+}
+
+function columnsOf(resource: ServedResource, tables: WeakMap<ResourceVersionDefinition, TableColumns>): TableColumns {
+  let columns = tables.get(resource.version);
+  if (columns === undefined) {
+    columns = compileTable(resource.version.columns);
+    tables.set(resource.version, columns);
+  }
+  return columns;
+}
