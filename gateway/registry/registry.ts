@@ -1,10 +1,11 @@
 /**
  * Our table of resource → store: what each store serves, and the clients to call it.
  *
- * Each store is asked for its description until it answers, and then polled: a new digest changes
- * the table without a restart. A store that goes away keeps its resources in the table: discovery
- * never depends on it, only its own verbs answer 503. Two stores that claim one resource: the first
- * keeps it, the second is refused with the reason.
+ * Each store is asked for its description until it answers, and then followed: by its stream of
+ * descriptions, or by polling where it has none. A new digest changes the table without a restart. A
+ * store that goes away keeps its resources in the table: discovery never depends on it, only its own
+ * verbs answer 503. Two stores that claim one resource: the first keeps it, the second is refused
+ * with the reason, and has it once the first lets go.
  */
 import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { CatalogService, type DescribeResponse } from "../../gen/annex/store/v1/catalog_pb.js";
@@ -66,21 +67,32 @@ interface Log {
   error(fields: object, message: string): void;
 }
 
-/** Back-off while a store does not answer; the poll of one that does, and of one that is away. */
+/** Back-off while a store does not answer. */
 const minBackoffMs = 50;
 const maxBackoffMs = 2_000;
-const pollMs = 10_000;
+/** The poll of a store that doesn't tell by itself: a new kind is to be seen in seconds, and Status is cheap. */
+const pollMs = 2_000;
 const callTimeoutMs = 30_000;
+
+interface Refusal {
+  readonly group: string;
+  readonly plural: string;
+  readonly reason: string;
+}
 
 interface StoreEntry {
   readonly config: StoreConfig;
   readonly connection: StoreConnection;
+  readonly catalog: Client<typeof CatalogService>;
   readonly stop: AbortController;
   state: StoreReport["state"];
   message: string;
   definitions: readonly ResourceDefinition[];
-  refused: readonly { readonly group: string; readonly plural: string; readonly reason: string }[];
-  digest: string;
+  refused: readonly Refusal[];
+  /** What was taken last; undefined: nothing yet. */
+  description: DescribeResponse | undefined;
+  /** Whether something is refused because another store has it. */
+  isWaiting: boolean;
 }
 
 /** Creates the registry and begins to ask its stores. */
@@ -91,6 +103,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   const clients = new WeakMap<ResourceDefinition, ResourceClient>();
   const listeners = new Set<(table: ResourceTable) => void>();
   let table = createResourceTable(0, []);
+
+  let taking = Promise.resolve();
 
   configure(options.stores);
 
@@ -104,20 +118,24 @@ export function createRegistry(options: RegistryOptions): Registry {
     }
     for (const config of stores) {
       if (entries.has(config.name)) continue;
+      const connection = connect(config);
       const entry: StoreEntry = {
         config,
-        connection: connect(config),
+        connection,
+        catalog: createClient(CatalogService, connection.transport),
         stop: new AbortController(),
         state: "connecting",
         message: "",
         definitions: [],
         refused: [],
-        digest: "",
+        description: undefined,
+        isWaiting: false,
       };
       entries.set(config.name, entry);
       void keepDescribed(entry);
     }
     publish();
+    void inTurn(async () => await offerAgain(undefined));
   }
 
   function leave(entry: StoreEntry): void {
@@ -126,23 +144,21 @@ export function createRegistry(options: RegistryOptions): Registry {
   }
 
   async function keepDescribed(entry: StoreEntry): Promise<void> {
-    const catalog = createClient(CatalogService, entry.connection.transport);
-    const signal = entry.stop.signal;
+    const { signal } = entry.stop;
     let backoffMs = minBackoffMs;
     while (!signal.aborted) {
       try {
-        if (entry.digest === "" || (await statusDigest(catalog, entry)) !== entry.digest)
-          await describe(catalog, entry);
+        await describe(entry);
         if (entry.state !== "ready")
           log.info({ store: entry.config.name, resources: entry.definitions.length }, "store is ready");
         entry.state = "ready";
         entry.message = "";
         backoffMs = minBackoffMs;
-        await pause(pollMs, signal);
+        await follow(entry);
       } catch (error) {
         if (signal.aborted) return;
         if (entry.state === "ready") log.warn({ store: entry.config.name, err: error }, "store is away");
-        entry.state = entry.digest === "" ? "connecting" : "away";
+        entry.state = entry.description === undefined ? "connecting" : "away";
         entry.message = (error as Error).message;
         await pause(backoffMs, signal);
         backoffMs = Math.min(backoffMs * 2, maxBackoffMs);
@@ -150,30 +166,83 @@ export function createRegistry(options: RegistryOptions): Registry {
     }
   }
 
-  async function statusDigest(catalog: Client<typeof CatalogService>, entry: StoreEntry): Promise<string> {
-    const applied = { digest: entry.digest, refused: entry.refused.map((refusal) => ({ ...refusal })) };
-    const status = await catalog.status({ applied }, { signal: entry.stop.signal, timeoutMs: callTimeoutMs });
-    return status.digest;
+  function gatewayInfo() {
+    return { ...options.gateway, minors: [0], notBelow: 0n };
   }
 
-  async function describe(catalog: Client<typeof CatalogService>, entry: StoreEntry): Promise<void> {
-    const gateway = { ...options.gateway, minors: [0], notBelow: 0n };
-    const request = { gateway, ifNotDigest: entry.digest };
-    const answer = await catalog.describe(request, { signal: entry.stop.signal, timeoutMs: callTimeoutMs });
-    if (answer.notModified) return;
-    await take(entry, answer);
-    // The next poll tells the store what was refused.
-    await statusDigest(catalog, entry).catch((error: unknown) => {
-      if (!(error instanceof ConnectError) || error.code !== Code.Unimplemented) throw error;
+  async function describe(entry: StoreEntry): Promise<void> {
+    const request = { gateway: gatewayInfo(), ifNotDigest: entry.description?.digest ?? "" };
+    const answer = await entry.catalog.describe(request, { signal: entry.stop.signal, timeoutMs: callTimeoutMs });
+    if (!answer.notModified) await take(entry, answer);
+  }
+
+  /** Takes each new description until the store goes away. @throws Error when it does. */
+  async function follow(entry: StoreEntry): Promise<void> {
+    const { catalog, stop } = entry;
+    try {
+      const stream = catalog.watchDescription({ gateway: gatewayInfo() }, { signal: stop.signal, timeoutMs: 0 });
+      for await (const { description } of stream) if (description !== undefined) await take(entry, description);
+    } catch (error) {
+      if (!isUnimplemented(error)) throw error;
+      return await poll(entry);
+    }
+    throw new Error("the store ended the stream of its descriptions");
+  }
+
+  async function poll(entry: StoreEntry): Promise<void> {
+    for (;;) {
+      await pause(pollMs, entry.stop.signal);
+      if (entry.stop.signal.aborted) return;
+      if ((await tell(entry)) !== entry.description?.digest) await describe(entry);
+    }
+  }
+
+  /** Tells the store what is refused. Gives the digest of its description now; undefined: it doesn't say. */
+  async function tell(entry: StoreEntry): Promise<string | undefined> {
+    const { catalog, description, refused, stop } = entry;
+    const applied = { digest: description?.digest ?? "", refused: refused.map((refusal) => ({ ...refusal })) };
+    try {
+      return (await catalog.status({ applied }, { signal: stop.signal, timeoutMs: callTimeoutMs })).digest;
+    } catch (error) {
+      if (!isUnimplemented(error)) throw error;
+      return undefined;
+    }
+  }
+
+  async function take(entry: StoreEntry, description: DescribeResponse): Promise<void> {
+    if (description.digest === entry.description?.digest) return;
+    await inTurn(async () => {
+      await judge(entry, description);
+      await offerAgain(entry);
     });
+    await tell(entry);
   }
 
-  async function take(entry: StoreEntry, answer: DescribeResponse): Promise<void> {
+  /** One description at a time: two stores must not both find a resource free. */
+  async function inTurn(work: () => Promise<void>): Promise<void> {
+    const mine = taking.then(work);
+    taking = mine.catch(() => {});
+    await mine;
+  }
+
+  /** Gives what a store let go of to those that wait for it. */
+  async function offerAgain(changed: StoreEntry | undefined): Promise<void> {
+    for (const entry of [...entries.values()]) {
+      if (entry === changed || !entry.isWaiting || entry.description === undefined) continue;
+      await judge(entry, entry.description);
+      await tell(entry).catch((error: unknown) => {
+        log.warn({ store: entry.config.name, err: error }, "the store can't be told what is refused");
+      });
+    }
+  }
+
+  async function judge(entry: StoreEntry, description: DescribeResponse): Promise<void> {
     const store = createClient(StoreService, entry.connection.transport);
     const previous = new Map(entry.definitions.map((definition) => [JSON.stringify(plain(definition)), definition]));
     const definitions: ResourceDefinition[] = [];
-    const refused: { group: string; plural: string; reason: string }[] = [];
-    for (const resource of answer.resources) {
+    const refused: Refusal[] = [];
+    let isWaiting = false;
+    for (const resource of description.resources) {
       const { group, plural } = resource;
       try {
         const definition = definitionFrom(resource);
@@ -183,22 +252,27 @@ export function createRegistry(options: RegistryOptions): Registry {
           definitions.push(kept);
           continue;
         }
-        const reason = ownerOf(entry, definition) ?? (await options.admit(definition));
+        const taken = ownerOf(entry, definition);
+        isWaiting ||= taken !== undefined;
+        const reason = taken ?? (await options.admit(definition));
         if (reason !== undefined) throw new DefinitionFault(reason);
         clients.set(definition, createResourceClient({ definition, storeName: entry.config.name, store, log }));
         definitions.push(definition);
       } catch (error) {
         if (!(error instanceof DefinitionFault)) throw error;
         refused.push({ group, plural, reason: error.message });
+        const isKnown = entry.refused.some(
+          (one) => one.group === group && one.plural === plural && one.reason === error.message,
+        );
+        if (isKnown) continue;
         log.error(
           { store: entry.config.name, resource: `${plural}.${group}`, reason: error.message },
           "resource is refused",
         );
       }
     }
-    entry.definitions = definitions;
-    entry.refused = refused;
-    entry.digest = answer.digest;
+    if (entry.stop.signal.aborted) return;
+    Object.assign(entry, { definitions, refused, description, isWaiting });
     publish();
   }
 
@@ -246,6 +320,10 @@ export function createRegistry(options: RegistryOptions): Registry {
       entries.clear();
     },
   };
+}
+
+function isUnimplemented(error: unknown): boolean {
+  return error instanceof ConnectError && error.code === Code.Unimplemented;
 }
 
 /** A definition with its bigints as text, to compare. */

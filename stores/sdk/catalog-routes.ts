@@ -3,7 +3,7 @@
  */
 import { createHash } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
+import type { ConnectRouter } from "@connectrpc/connect";
 import {
   CatalogService,
   type DescribeResponse,
@@ -12,6 +12,7 @@ import {
   RevisionScope,
   StoreState,
 } from "../../gen/annex/store/v1/catalog_pb.js";
+import { unavailable } from "./errors.ts";
 import type { ServingState } from "./serving-state.ts";
 import type { Store, StoreHealth } from "./store.ts";
 
@@ -26,7 +27,7 @@ const states: Readonly<Record<StoreHealth["state"], StoreState>> = {
 
 /** Registers CatalogService. */
 export function catalogRoutes(store: Store, state: ServingState): (router: ConnectRouter) => void {
-  const description = describe(store);
+  const current = describer(store);
   let refused: readonly RefusedResource[] = [];
 
   function takeRefused(said: readonly RefusedResource[]): void {
@@ -41,14 +42,24 @@ export function catalogRoutes(store: Store, state: ServingState): (router: Conne
     router.service(CatalogService, {
       async describe({ ifNotDigest, gateway }) {
         if (gateway !== undefined && gateway.notBelow > 0n) await store.notBelow?.(gateway.notBelow);
+        const description = current();
         const { digest } = description;
         if (ifNotDigest === digest) return create(DescribeResponseSchema, { digest, notModified: true });
         return create(DescribeResponseSchema, { ...description, epoch: store.epoch() });
       },
-      watchDescription: () => {
-        throw new ConnectError("the description does not change while the store runs", Code.Unimplemented);
+      async *watchDescription({ gateway }, { signal }) {
+        if (gateway !== undefined && gateway.notBelow > 0n) await store.notBelow?.(gateway.notBelow);
+        const ended = AbortSignal.any([signal, state.stopping]);
+        let told = "";
+        for await (const description of changes(store, current, ended)) {
+          if (description.digest === told) continue;
+          told = description.digest;
+          yield { description: { ...description, epoch: store.epoch() } };
+        }
+        if (!signal.aborted) throw unavailable("the store stops");
       },
       status({ applied }) {
+        const description = current();
         if (applied?.digest === description.digest) takeRefused(applied.refused);
         const health = store.health?.() ?? { state: "ready", message: "" };
         return {
@@ -61,6 +72,42 @@ export function catalogRoutes(store: Store, state: ServingState): (router: Conne
       },
     });
   };
+}
+
+/** Gives the function that describes the store as it is now. Made anew only when its resources are other ones. */
+function describer(store: Store): () => DescribeResponse {
+  let made = { resources: store.resources, description: describe(store) };
+  return () => {
+    if (store.resources !== made.resources) made = { resources: store.resources, description: describe(store) };
+    return made.description;
+  };
+}
+
+/** The present description, and again whenever the store says that it changed, until the signal. */
+async function* changes(
+  store: Store,
+  current: () => DescribeResponse,
+  signal: AbortSignal,
+): AsyncGenerator<DescribeResponse> {
+  let wake = (): void => {};
+  let isDue = true;
+  const notice = (): void => {
+    isDue = true;
+    wake();
+  };
+  const stopListening = store.onResourcesChange?.(notice);
+  signal.addEventListener("abort", notice, { once: true });
+  try {
+    while (!signal.aborted) {
+      if (isDue) {
+        isDue = false;
+        yield current();
+      } else await new Promise<void>((resolve) => (wake = resolve));
+    }
+  } finally {
+    signal.removeEventListener("abort", notice);
+    stopListening?.();
+  }
 }
 
 function describe(store: Store): DescribeResponse {

@@ -5,7 +5,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { Capability, Scope } from "../../gen/annex/store/v1/catalog_pb.js";
 import type { ResourceRef } from "../../gen/annex/store/v1/object_pb.js";
-import type { ResourceDescription } from "./store.ts";
+import type { ResourceDescription, Store } from "./store.ts";
 
 /** One described resource. */
 export interface Described {
@@ -15,12 +15,15 @@ export interface Described {
   need(capability: Capability): void;
 }
 
-/** Gives the function that finds what a call is about. */
-export function describedResources(
-  resources: readonly ResourceDescription[],
-): (ref: ResourceRef | undefined) => Described {
-  const known = new Map(resources.map((resource) => [`${resource.plural}.${resource.group}`, describedFrom(resource)]));
+/** Gives the function that finds what a call is about, among what the store describes now. */
+export function describedResources(store: Pick<Store, "resources">): (ref: ResourceRef | undefined) => Described {
+  let resources: Store["resources"] = [];
+  let known = new Map<string, Described>();
   return (ref) => {
+    if (resources !== store.resources) {
+      resources = store.resources;
+      known = new Map(resources.map((resource) => [`${resource.plural}.${resource.group}`, describedFrom(resource)]));
+    }
     const found = ref === undefined || ref.subresource !== "" ? undefined : known.get(`${ref.plural}.${ref.group}`);
     if (found !== undefined) return found;
     const said = ref === undefined ? "no resource" : `${ref.plural}.${ref.group} ${ref.subresource}`.trim();

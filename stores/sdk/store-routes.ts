@@ -23,7 +23,7 @@ const chunkItems = 1_000;
 
 /** Registers StoreService. */
 export function storeServiceRoutes(store: Store, state: ServingState): (router: ConnectRouter) => void {
-  const describedOf = describedResources(store.resources);
+  const describedOf = describedResources(store);
   const mark = (revision: bigint) => ({ revision, epoch: store.epoch() });
 
   function offered<T>(handler: T | undefined, name: string): T {

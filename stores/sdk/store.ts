@@ -152,7 +152,13 @@ export interface Store {
   /** One incarnation of the data; asked anew for each answer. */
   epoch(): string;
   readonly revisionScope: "store" | "resource";
+  /** What is served. May be another array later, if `onResourcesChange` says so. */
   readonly resources: readonly ResourceDescription[];
+  /**
+   * Has `listener` called whenever `resources` is another array: gateways then take the new description.
+   * Gives the function that stops it. Missing: the resources never change while the process runs.
+   */
+  onResourcesChange?(listener: () => void): () => void;
   get?(call: GetCall): Promise<StoredObject | undefined>;
   list?(call: ListCall): Promise<ListPage>;
   watch?(call: WatchCall): AsyncIterable<WatchFrame>;
