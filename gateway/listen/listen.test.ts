@@ -217,6 +217,20 @@ test("createListener() answers a client that sends on, then ends its connection"
   socket.destroy();
 });
 
+test("createListener() takes a large body that comes while the answer before it drains", async (t) => {
+  const large = Buffer.alloc(1024 * 1024, "x");
+  const started = await start(t, async (request) =>
+    textAnswer(request.method === "GET" ? large.toString() : `took ${(await request.body()).length}\n`),
+  );
+  const socket = await bare(started);
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  await once(socket, "readable");
+  // The answer fills every buffer on its way; what comes now meets a socket that must drain first.
+  socket.write(`POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${large.length}\r\n\r\n`);
+  socket.write(large);
+  assert.match(await untilEnd(socket), /took 1048576\n$/);
+});
+
 test("createListener() answers what is no HTTP with a line of text", async (t) => {
   const started = await start(t, () => textAnswer(""));
   const answer = (line: string) =>

@@ -100,13 +100,29 @@ export function createTlsServer({ http2, pair, contextFor, times, handler }: Tls
     keepAliveTimeout: times.idleMs,
     connectionsCheckingInterval: times.checkMs,
   };
-  const take = handler as (request: unknown, reply: unknown) => void;
+  const take = (request: unknown, reply: unknown): void => {
+    keepWhatFollows(request as RawRequest);
+    handler(request as RawRequest, reply as RawReply);
+  };
   if (!http2) return createServer({ ...tls, ...http1Limits }, take);
   const server = createSecureServer({ ...tls, allowHTTP1: true, ...http2Limits, ...http1Limits }, take);
   // Clients that speak HTTP/1.1 all the same; the constructor overwrites what it was given.
   Object.assign(server, { headersTimeout: times.headersMs, requestTimeout: times.requestMs });
   return server;
 }
+
+/**
+ * Lets the body of an HTTP/1.1 request wait in its socket while the answer before it drains.
+ *
+ * Node then pauses socket and parser, but what TLS has deciphered already still goes to the paused parser,
+ * which fails with HPE_PAUSED. With somebody listening for data, it goes through the socket's own buffer.
+ */
+function keepWhatFollows(request: RawRequest): void {
+  if ("stream" in request || !request.socket.writableNeedDrain) return;
+  request.socket.on("data", ignore).off("data", ignore);
+}
+
+function ignore(): void {}
 
 /** Asks the client for the body that it keeps back: only once somebody reads it. */
 export function holdContinue(server: TlsServer): WeakSet<object> {
