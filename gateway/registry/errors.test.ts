@@ -76,3 +76,18 @@ test("storeErrorFrom() takes a socket that can't be opened for a store that is a
     503,
   );
 });
+
+test("storeErrorFrom() takes no connection that was reset for a lost compare-and-swap", () => {
+  const reset = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
+  const behind = new Error("the stream ended", { cause: reset });
+  for (const cause of [reset, behind]) {
+    const error = new ConnectError("aborted", Code.Aborted, undefined, undefined, cause);
+    const mapped = storeErrorFrom(
+      error,
+      call,
+      () => undefined,
+      () => assert.fail("it is no bug of the store's"),
+    );
+    assert.deepEqual(status(mapped), [503, "ServiceUnavailable", 'the store "s" of things is not available']);
+  }
+});

@@ -53,6 +53,10 @@ export function storeErrorFrom(
   const resource = { group: call.group, word: call.plural };
   const said = detail?.message ?? "";
   const retrySeconds = detail?.retryAfterSeconds || defaultRetrySeconds;
+  // Before the codes: a connection that is reset comes as ABORTED, which a store says of a lost compare-and-swap.
+  if (isConnectionError(failed)) {
+    return serviceUnavailable(`the store "${call.store}" of ${call.plural} is not available`, retrySeconds);
+  }
   switch (failed.code) {
     case Code.NotFound:
       return notFound(resource, call.name);
@@ -90,9 +94,6 @@ export function storeErrorFrom(
     case Code.Canceled:
       return timeout("request did not complete within requested timeout - context deadline exceeded");
     default:
-      if (isConnectionError(failed)) {
-        return serviceUnavailable(`the store "${call.store}" of ${call.plural} is not available`, retrySeconds);
-      }
       log(error, "the store failed");
       return internalError("the store failed", { cause: error });
   }
@@ -102,8 +103,13 @@ function reasoned(detail: ErrorDetail, fallback: StatusError): StatusError {
   return new StatusError({ ...fallback.status, reason: detail.reason });
 }
 
-/** A socket that can't be opened, or broke, comes as a system error behind the code. */
+/** A socket that can't be opened, or broke, comes as a system error somewhere behind the code. */
 function isConnectionError(error: ConnectError): boolean {
-  const code = (error.cause as NodeJS.ErrnoException | undefined)?.code;
-  return code !== undefined && /^(ECONN|ENOENT|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_|ERR_HTTP2|EACCES)/.test(code);
+  for (let cause: unknown = error.cause; cause instanceof Error; cause = cause.cause) {
+    if (systemError.test((cause as NodeJS.ErrnoException).code ?? "")) return true;
+  }
+  return false;
 }
+
+const systemError =
+  /^(ECONN|ECANCELED|ENOENT|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_|EACCES|ERR_HTTP2|ERR_STREAM|ERR_SSL|ERR_TLS)/;
