@@ -15,6 +15,7 @@ import {
 } from "../../gen/annex/store/v1/store_pb.js";
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
 import { storeErrorFrom } from "./errors.ts";
+import { SessionBroken } from "./session.ts";
 import type {
   CallContext,
   ListPage,
@@ -40,6 +41,7 @@ const progressEveryMs = 1_000;
 /** Makes the client of one resource. */
 export function createResourceClient(options: ResourceClientOptions): ResourceClient {
   const { definition, store, storeName, log } = options;
+  const { idempotentWrites } = definition.capabilities;
   const resource = {
     group: definition.group,
     version: definition.storageVersion,
@@ -71,13 +73,21 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
     }
   }
 
+  /** Makes a call once more if its session broke and a second time can do no harm. */
+  async function repeatable<T>(isHarmless: boolean, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isHarmless || !(error instanceof SessionBroken)) throw error;
+      return await work();
+    }
+  }
+
   return {
     async get(key, read, context) {
       try {
-        const response = await store.get(
-          { context: contextOf(context), resource, key, read: readOf(read) },
-          callOptions(context),
-        );
+        const request = { context: contextOf(context), resource, key, read: readOf(read) };
+        const response = await repeatable(true, () => store.get(request, callOptions(context)));
         return response.object === undefined ? undefined : storedFrom(response.object);
       } catch (error) {
         if (error instanceof ConnectError && error.code === Code.NotFound) return undefined;
@@ -133,7 +143,8 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
     create: (key, uid, json, context) =>
       call("create", key.name, async () => {
         const object = { key, uid, json };
-        const response = await store.create({ context: contextOf(context), resource, object }, callOptions(context));
+        const request = { context: contextOf(context), resource, object };
+        const response = await repeatable(idempotentWrites, () => store.create(request, callOptions(context)));
         return written(response.object, key, json);
       }),
 
@@ -146,7 +157,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
           preconditions: preconditionsOf(preconditions),
           returnCurrentOnConflict: true,
         };
-        const response = await store.update(request, callOptions(context));
+        const response = await repeatable(idempotentWrites, () => store.update(request, callOptions(context)));
         return written(response.object, key, json);
       }),
 
@@ -159,13 +170,14 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
           preconditions: preconditionsOf(preconditions),
           returnCurrentOnConflict: true,
         };
-        const response = await store.delete(request, callOptions(context));
+        const response = await repeatable(idempotentWrites, () => store.delete(request, callOptions(context)));
         return written(response.object, key, new Uint8Array());
       }),
 
     currentRevision: (context) =>
       call("get", "", async () => {
-        const response = await store.currentRevision({ context: contextOf(context), resource }, callOptions(context));
+        const request = { context: contextOf(context), resource };
+        const response = await repeatable(true, () => store.currentRevision(request, callOptions(context)));
         return response.mark?.revision ?? 0n;
       }),
   };

@@ -1,7 +1,8 @@
 /**
  * Connect transports to a store: over a unix socket or TCP, gRPC or Connect, mutual TLS for TCP.
  *
- * It is one HTTP/2 connection that is opened when needed and reopened after it broke.
+ * It is one HTTP/2 connection that is opened when needed and reopened after it broke. Unary calls go
+ * by session where the store offers one, which is a tenth of the work.
  * Compression is off on both sides: it doubles what a call costs, and the other end is near.
  */
 import { readFileSync } from "node:fs";
@@ -9,6 +10,7 @@ import type { ClientSessionOptions, SecureClientSessionOptions } from "node:http
 import { connect } from "node:net";
 import type { Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { createSessionTransport } from "./session-transport.ts";
 
 /** Where a store listens, and how it is spoken to. */
 export interface StoreAddress {
@@ -56,12 +58,15 @@ export function createStoreConnection(store: StoreAddress): StoreConnection {
     acceptCompression: [],
     readMaxBytes,
   };
+  const plain =
+    store.protocol === "grpc" ? createGrpcTransport(options) : createConnectTransport({ ...options, httpVersion: "2" });
+  const transport = createSessionTransport({ plain, maxMessageBytes: readMaxBytes });
   return {
-    transport:
-      store.protocol === "grpc"
-        ? createGrpcTransport(options)
-        : createConnectTransport({ ...options, httpVersion: "2" }),
-    close: () => sessionManager.abort(),
+    transport,
+    close() {
+      transport.close();
+      sessionManager.abort();
+    },
   };
 }
 

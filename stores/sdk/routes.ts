@@ -1,6 +1,7 @@
 /** A store's functions as the services of the contract, with health checking and reflection. */
 import type { ConnectRouter } from "@connectrpc/connect";
 import { CatalogService } from "../../gen/annex/store/v1/catalog_pb.js";
+import { SessionService } from "../../gen/annex/store/v1/session_pb.js";
 import { StoreService } from "../../gen/annex/store/v1/store_pb.js";
 import { Health } from "../../gen/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.js";
@@ -8,15 +9,21 @@ import { catalogRoutes } from "./catalog-routes.ts";
 import { healthRoutes } from "./health-routes.ts";
 import { reflectionRoutes } from "./reflection.ts";
 import type { ServingState } from "./serving-state.ts";
+import { sessionRoutes } from "./session-routes.ts";
 import type { Store } from "./store.ts";
 import { storeServiceRoutes } from "./store-routes.ts";
 
 /** Registers everything that a store serves. */
 export function storeRoutes(store: Store, state: ServingState): (router: ConnectRouter) => void {
+  const own = [catalogRoutes(store, state), storeServiceRoutes(store, state)];
+  const services = [CatalogService, StoreService, SessionService];
+  const routes = [
+    ...own,
+    sessionRoutes(own, state),
+    healthRoutes(services, state),
+    reflectionRoutes([...services, Health, ServerReflection]),
+  ];
   return (router) => {
-    catalogRoutes(store, state)(router);
-    storeServiceRoutes(store, state)(router);
-    healthRoutes([CatalogService, StoreService], state)(router);
-    reflectionRoutes([CatalogService, StoreService, Health, ServerReflection])(router);
+    for (const route of routes) route(router);
   };
 }

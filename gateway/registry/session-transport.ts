@@ -1,0 +1,112 @@
+/**
+ * A Connect transport that makes unary calls by session where the store offers one.
+ *
+ *        ┌──────── hello ───────┐
+ *   opening ── UNIMPLEMENTED ─► plain       (asked again after a while: a newer store may offer it)
+ *        ▲                      │
+ *        └── back-off ◄── broken ◄── open ── old enough ─► its successor opens, then it leaves
+ *
+ * While there is no session, calls are made one RPC at a time. Streams always are.
+ */
+import { create, type DescMessage, type DescMethodUnary } from "@bufbuild/protobuf";
+import { Code, ConnectError, createClient, type Transport, type UnaryResponse } from "@connectrpc/connect";
+import { SessionService } from "../../gen/annex/store/v1/session_pb.js";
+import { openSession, type Session } from "./session.ts";
+
+/** A transport with a life. */
+export interface SessionTransport extends Transport {
+  /** Ends its session, and opens no other. */
+  close(): void;
+}
+
+/** What it is made with. */
+export interface SessionTransportOptions {
+  /** For streams, and for calls while there is no session. */
+  readonly plain: Transport;
+  readonly maxMessageBytes: number;
+}
+
+/** Back-off between two attempts to open a session. */
+const minBackoffMs = 50;
+const maxBackoffMs = 5_000;
+/** A store that doesn't offer sessions is asked again after this long. */
+const refusedMs = 60_000;
+/** A session is replaced when it is this old, so that load spreads over a store's endpoints. */
+const maxAgeMs = 10 * 60_000;
+
+/** Makes a transport. Its first session opens with its first call. */
+export function createSessionTransport({ plain, maxMessageBytes }: SessionTransportOptions): SessionTransport {
+  const client = createClient(SessionService, plain);
+  const sessions = new Set<Session>();
+  let current: Session | undefined;
+  let backoffMs = minBackoffMs;
+  let nextAttempt: number | undefined = 0;
+  let replaceAt = 0;
+  let isClosed = false;
+
+  function session(): Session | undefined {
+    if (isClosed) return undefined;
+    const now = performance.now();
+    const isDue = current?.isOpen !== true || now >= replaceAt;
+    if (isDue && nextAttempt !== undefined && now >= nextAttempt) {
+      nextAttempt = undefined;
+      void keepOne();
+    }
+    return current?.isOpen === true ? current : undefined;
+  }
+
+  /** Opens a session, which takes the place of the present one; when it fails, the next attempt waits. */
+  async function keepOne(): Promise<void> {
+    const opening = openSession({
+      open: (requests, signal) => client.open(requests, { signal, timeoutMs: 0 }),
+      maxMessageBytes,
+    });
+    sessions.add(opening);
+    void opening.ended.then(() => sessions.delete(opening));
+    try {
+      await opening.opened;
+      current?.leave();
+      current = opening;
+      backoffMs = minBackoffMs;
+      replaceAt = performance.now() + maxAgeMs;
+      nextAttempt = 0;
+    } catch (error) {
+      const isRefused = ConnectError.from(error).code === Code.Unimplemented;
+      nextAttempt = performance.now() + (isRefused ? refusedMs : backoffMs);
+      backoffMs = Math.min(backoffMs * 2, maxBackoffMs);
+    }
+  }
+
+  return {
+    async unary(method, signal, timeoutMs, header, input, contextValues) {
+      const open = session();
+      if (open === undefined) return await plain.unary(method, signal, timeoutMs, header, input, contextValues);
+      const message = create(method.input, input);
+      return answered(method, await open.call(method, message, { signal, timeoutMs }));
+    },
+    stream: (...call) => plain.stream(...call),
+    close() {
+      isClosed = true;
+      for (const one of sessions) one.end();
+    },
+  };
+}
+
+/** An answer as Connect's clients take it. Its headers, of which there are none, are made when asked for. */
+function answered<I extends DescMessage, O extends DescMessage>(
+  method: DescMethodUnary<I, O>,
+  message: UnaryResponse<I, O>["message"],
+): UnaryResponse<I, O> {
+  return {
+    stream: false,
+    service: method.parent,
+    method,
+    message,
+    get header() {
+      return new Headers();
+    },
+    get trailer() {
+      return new Headers();
+    },
+  };
+}

@@ -1,0 +1,259 @@
+/**
+ * One session with a store, from the caller's side: calls in flight, each with a deadline and a way
+ * to be cancelled, answered in any order.
+ *
+ * States: opening (until the store's hello), open, leaving (no new calls, those in flight finish),
+ * ended. What ends it: the stream, a ping without an answer, `end`. Ending fails every call in
+ * flight as UNAVAILABLE at once; what they asked for may or may not have had its effect.
+ * Source: proto/annex/store/v1/session.proto.
+ */
+import { type DescMessage, type DescMethodUnary, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { ErrorDetailSchema } from "../../gen/annex/store/v1/error_pb.js";
+import type { OpenRequest, OpenResponse, SessionFrame, SessionResult } from "../../gen/annex/store/v1/session_pb.js";
+import { SessionOutbox } from "./session-outbox.ts";
+
+/** A call that was in flight when its session broke: whether it had its effect isn't known. */
+export class SessionBroken extends ConnectError {
+  constructor(cause: unknown) {
+    super("the session with the store broke", Code.Unavailable, undefined, undefined, cause);
+  }
+}
+
+/** A session. */
+export interface Session {
+  /** Whether a new call may begin. */
+  readonly isOpen: boolean;
+  /** Resolves at the store's hello. @throws what ended it before. */
+  readonly opened: Promise<void>;
+  /** Resolves when it ended, however. */
+  readonly ended: Promise<void>;
+  /**
+   * Makes a call.
+   * @param timeoutMs undefined: no deadline.
+   * @throws ConnectError as the RPC of the same name; SessionBroken.
+   */
+  call<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    message: MessageShape<I>,
+    options: { readonly signal: AbortSignal | undefined; readonly timeoutMs: number | undefined },
+  ): Promise<MessageShape<O>>;
+  /** Begins no more calls, and ends when those in flight are done. */
+  leave(): void;
+  /** Ends it now. */
+  end(): void;
+}
+
+/** What a session is made with. */
+export interface SessionOptions {
+  /** Opens the stream. */
+  readonly open: (requests: AsyncIterable<OpenRequest>, signal: AbortSignal) => AsyncIterable<OpenResponse>;
+  /** Largest answer in bytes: the bound against a broken store. */
+  readonly maxMessageBytes: number;
+}
+
+/** What the store may send before it hears more, and calls that it may answer: the contract's own numbers. */
+const creditBytes = 1024 * 1024;
+const defaultMaxCalls = 1_024;
+/** A store that says nothing for this long is asked, and one that doesn't answer is taken for dead. */
+const pingEveryMs = 15_000;
+const pingTimeoutMs = 5_000;
+
+interface PendingCall {
+  readonly method: DescMethodUnary;
+  parts: Uint8Array[];
+  bytes: number;
+  readonly settle: (outcome: { message: unknown } | { error: ConnectError }) => void;
+}
+
+/** Opens a session. */
+export function openSession(options: SessionOptions): Session {
+  const stop = new AbortController();
+  const outbox = new SessionOutbox(creditBytes);
+  const calls = new Map<bigint, PendingCall>();
+  let state: "opening" | "open" | "leaving" | "ended" = "opening";
+  let maxCalls = defaultMaxCalls;
+  let lastCall = 0n;
+  let consumed = 0;
+  let heardAt = performance.now();
+  let askedAt: number | undefined;
+  const opened = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<void>();
+  // Whoever opens it may only look at `ended`.
+  opened.promise.catch(() => {});
+
+  outbox.send(0n, {
+    case: "hello",
+    value: { $typeName: "annex.store.v1.SessionHello", initialCreditBytes: creditBytes, maxCalls: 0, maxAgeMs: 0 },
+  });
+  const pulse = setInterval(watchPulse, pingTimeoutMs);
+  pulse.unref();
+  void read();
+
+  async function* requests(): AsyncGenerator<OpenRequest, void, undefined> {
+    for await (const frames of outbox) yield { $typeName: "annex.store.v1.OpenRequest", frames };
+  }
+
+  async function read(): Promise<void> {
+    try {
+      for await (const { frames } of options.open(requests(), stop.signal)) {
+        heardAt = performance.now();
+        askedAt = undefined;
+        for (const frame of frames) take(frame);
+        if (consumed > creditBytes / 4) {
+          outbox.send(0n, { case: "credit", value: { $typeName: "annex.store.v1.SessionCredit", bytes: consumed } });
+          consumed = 0;
+        }
+      }
+      finish(new ConnectError("the store ended the session", Code.Unavailable));
+    } catch (error) {
+      finish(error);
+    }
+  }
+
+  function take({ call: id, frame }: SessionFrame): void {
+    switch (frame.case) {
+      case "hello":
+        outbox.addCredit((frame.value.initialCreditBytes || creditBytes) - creditBytes);
+        maxCalls = frame.value.maxCalls || defaultMaxCalls;
+        if (state === "opening") state = "open";
+        opened.resolve();
+        return;
+      case "result":
+        return takeResult(id, frame.value);
+      case "chunk":
+        consumed += frame.value.data.length;
+        return takePart(id, frame.value.data, frame.value.more);
+      case "credit":
+        return outbox.addCredit(frame.value.bytes);
+      case "ping": {
+        const { number, isAnswer } = frame.value;
+        if (isAnswer) return;
+        return outbox.send(0n, {
+          case: "ping",
+          value: { $typeName: "annex.store.v1.SessionPing", number, isAnswer: true },
+        });
+      }
+      case "goAway":
+        return leave();
+      default:
+        throw new ConnectError(`a store sends no ${frame.case ?? "empty"} frame`, Code.DataLoss);
+    }
+  }
+
+  function takeResult(id: bigint, result: SessionResult): void {
+    consumed += result.answer?.data.length ?? 0;
+    if (result.code === 0) return takePart(id, result.answer?.data ?? new Uint8Array(), result.answer?.more ?? false);
+    const error = new ConnectError(result.message, result.code as Code);
+    if (result.detail.length > 0) error.details.push({ type: ErrorDetailSchema.typeName, value: result.detail });
+    settle(id, { error });
+  }
+
+  function takePart(id: bigint, data: Uint8Array, more: boolean): void {
+    // One that was cancelled: its answer was on its way.
+    const call = calls.get(id);
+    if (call === undefined) return;
+    call.bytes += data.length;
+    if (call.bytes > options.maxMessageBytes) {
+      return settle(id, { error: new ConnectError("the answer is too large", Code.ResourceExhausted) });
+    }
+    call.parts.push(data);
+    if (more) return;
+    const bytes = call.parts.length === 1 ? data : Buffer.concat(call.parts);
+    try {
+      settle(id, { message: fromBinary(call.method.output, bytes) });
+    } catch (error) {
+      settle(id, { error: new ConnectError("the answer can't be read", Code.DataLoss, undefined, undefined, error) });
+    }
+  }
+
+  function settle(id: bigint, outcome: Parameters<PendingCall["settle"]>[0]): void {
+    const call = calls.get(id);
+    if (call === undefined) return;
+    calls.delete(id);
+    call.settle(outcome);
+    if (state === "leaving" && calls.size === 0) outbox.end();
+  }
+
+  function cancel(id: bigint, error: ConnectError): void {
+    if (!calls.has(id)) return;
+    if (!outbox.drop(id)) outbox.send(id, { case: "cancel", value: { $typeName: "annex.store.v1.SessionCancel" } });
+    settle(id, { error });
+  }
+
+  function watchPulse(): void {
+    const now = performance.now();
+    if (askedAt !== undefined && now - askedAt >= pingTimeoutMs) {
+      return stop.abort(new ConnectError("the store answers no ping", Code.Unavailable));
+    }
+    if (askedAt !== undefined || now - heardAt < pingEveryMs) return;
+    askedAt = now;
+    outbox.send(0n, {
+      case: "ping",
+      value: { $typeName: "annex.store.v1.SessionPing", number: BigInt(Math.round(now)), isAnswer: false },
+    });
+  }
+
+  function leave(): void {
+    if (state === "ended") return;
+    state = "leaving";
+    if (calls.size === 0) outbox.end();
+  }
+
+  function finish(cause: unknown): void {
+    if (state === "ended") return;
+    state = "ended";
+    clearInterval(pulse);
+    outbox.end();
+    opened.reject(cause);
+    for (const id of [...calls.keys()]) settle(id, { error: new SessionBroken(cause) });
+    ended.resolve();
+  }
+
+  return {
+    get isOpen() {
+      return state === "open";
+    },
+    opened: opened.promise,
+    ended: ended.promise,
+    async call<I extends DescMessage, O extends DescMessage>(
+      method: DescMethodUnary<I, O>,
+      message: MessageShape<I>,
+      { signal, timeoutMs }: { readonly signal: AbortSignal | undefined; readonly timeoutMs: number | undefined },
+    ): Promise<MessageShape<O>> {
+      if (state !== "open") throw new SessionBroken(undefined);
+      if (calls.size >= maxCalls) throw new ConnectError("too many calls in flight", Code.ResourceExhausted);
+      if (signal?.aborted) throw new ConnectError("the caller went away", Code.Canceled);
+      const id = ++lastCall;
+      const bytes = toBinary(method.input, message);
+      return await new Promise<MessageShape<O>>((resolve, reject) => {
+        const onAbort = () => cancel(id, new ConnectError("the caller went away", Code.Canceled));
+        const onLate = () => cancel(id, new ConnectError("the deadline is over", Code.DeadlineExceeded));
+        const timer = timeoutMs === undefined ? undefined : setTimeout(onLate, timeoutMs);
+        signal?.addEventListener("abort", onAbort, { once: true });
+        const settleCall: PendingCall["settle"] = (outcome) => {
+          clearTimeout(timer);
+          signal?.removeEventListener("abort", onAbort);
+          if ("error" in outcome) reject(outcome.error);
+          else resolve(outcome.message as MessageShape<O>);
+        };
+        calls.set(id, { method, parts: [], bytes: 0, settle: settleCall });
+        outbox.sendMessage(id, bytes, (part) => ({
+          case: "request",
+          value: {
+            $typeName: "annex.store.v1.SessionRequest",
+            method: `${method.parent.typeName}/${method.name}`,
+            timeoutMs: timeoutMs === undefined ? 0 : Math.max(1, Math.ceil(timeoutMs)),
+            metadata: {},
+            ...(part === undefined ? {} : { message: part }),
+          },
+        }));
+      });
+    },
+    leave,
+    end() {
+      stop.abort(new ConnectError("the session was ended", Code.Canceled));
+      finish(new ConnectError("the session was ended", Code.Canceled));
+    },
+  };
+}

@@ -1,0 +1,232 @@
+/** Sessions: the gateway's transport and a store that is served, over a real socket. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect as connectSocket, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, beforeEach, describe, test } from "node:test";
+import { create } from "@bufbuild/protobuf";
+import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { SessionBroken } from "../../gateway/registry/session.ts";
+import { createSessionTransport, type SessionTransport } from "../../gateway/registry/session-transport.ts";
+import { Scope } from "../../gen/annex/store/v1/catalog_pb.js";
+import { ErrorDetailSchema } from "../../gen/annex/store/v1/error_pb.js";
+import { SessionFrameSchema, SessionPingSchema, SessionService } from "../../gen/annex/store/v1/session_pb.js";
+import { StoreService } from "../../gen/annex/store/v1/store_pb.js";
+import { contractResources, resource } from "../../stores/contract-kit.testing.ts";
+import { badRequest, type GetCall, type ServedStore, type Store, serveStore } from "../../stores/sdk/sdk.ts";
+
+const key = (name: string) => ({ namespace: "ns", name });
+
+/** A store whose objects say by their names how long they are and what happens to who asks for them. */
+function speakingStore(asked: { name: string; signal: AbortSignal }[]): Store {
+  return {
+    implementation: "speaking",
+    version: "0",
+    epoch: () => "e",
+    revisionScope: "store",
+    resources: contractResources({ scope: Scope.NAMESPACED, capabilities: [] }),
+    async get({ key: { namespace, name }, signal }: GetCall) {
+      asked.push({ name, signal });
+      if (name === "refused") throw badRequest("no such luck");
+      if (name === "missing") return undefined;
+      if (name === "hangs")
+        await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      return { namespace, name, revision: 7n, uid: "u", json: Buffer.alloc(Number(/\d+$/.exec(name)?.[0] ?? 2), 0x20) };
+    },
+    async create({ json }) {
+      return { revision: BigInt(json.length) };
+    },
+    async currentRevision() {
+      return { revision: 7n };
+    },
+  };
+}
+
+describe("a session", () => {
+  const folder = mkdtempSync(join(tmpdir(), "annex-session-"));
+  const asked: { name: string; signal: AbortSignal }[] = [];
+  let served: ServedStore;
+  let proxy: { path: string; cut(): void; close(): void };
+  let manager: Http2SessionManager;
+  let plain: Transport;
+  let transport: SessionTransport;
+  let client: Client<typeof StoreService>;
+  let rpcs: string[];
+  const get = (name: string, options = {}) => client.get({ resource, key: key(name) }, options);
+
+  beforeEach(async () => {
+    asked.length = 0;
+    rpcs = [];
+    served = await serveStore(speakingStore(asked), { log: () => {} });
+    proxy = await cuttable(served.address.slice("unix:".length), join(folder, "proxy.sock"));
+    manager = new Http2SessionManager("http://localhost", {}, { createConnection: () => connectSocket(proxy.path) });
+    plain = createGrpcTransport({
+      baseUrl: "http://localhost",
+      sessionManager: manager,
+      interceptors: [
+        (next) => (request) => {
+          rpcs.push(request.method.name);
+          return next(request);
+        },
+      ],
+    });
+    transport = createSessionTransport({ plain, maxMessageBytes: 64 * 1024 * 1024 });
+    client = createClient(StoreService, transport);
+    await untilBySession();
+  });
+  afterEach(async () => {
+    transport.close();
+    manager.abort();
+    proxy.close();
+    await served.stop();
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** Until calls no longer go one RPC at a time. */
+  async function untilBySession(): Promise<void> {
+    for (const until = performance.now() + 5_000; performance.now() < until; ) {
+      rpcs.length = 0;
+      await get("warm-up").catch(() => {});
+      if (rpcs.length === 0) return;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    assert.fail("no session was opened");
+  }
+
+  test("carries thousands of calls at once, answered in any order, and none as an RPC of its own", async () => {
+    const slow = errorOf(get("hangs", { timeoutMs: 300 }));
+    const sizes = Array.from({ length: 1_000 }, (_, index) => index * 13);
+    const answers = await Promise.all(sizes.map((size) => get(`object-${size}`)));
+    assert.deepEqual(
+      answers.map(({ object }) => object?.json.length),
+      sizes,
+    );
+    assert.deepEqual(rpcs, []);
+    assert.equal((await slow).code, Code.DeadlineExceeded);
+  });
+
+  test("gives the codes and details that the RPC gives", async () => {
+    const direct = createClient(StoreService, plain);
+    for (const name of ["refused", "missing"]) {
+      const [bySession, byRpc] = await Promise.all([
+        errorOf(get(name)),
+        errorOf(direct.get({ resource, key: key(name) })),
+      ]);
+      assert.equal(bySession.code, byRpc.code);
+      assert.equal(bySession.rawMessage, byRpc.rawMessage);
+      assert.deepEqual(bySession.findDetails(ErrorDetailSchema), byRpc.findDetails(ErrorDetailSchema));
+    }
+    const unoffered = await errorOf(client.delete({ resource, key: key("a") }));
+    assert.equal(unoffered.code, Code.Unimplemented);
+  });
+
+  test("passes on a call's deadline and its cancellation, and goes on", async () => {
+    const stop = new AbortController();
+    const cancelled = errorOf(get("hangs", { signal: stop.signal }));
+    const late = errorOf(get("hangs", { timeoutMs: 50 }));
+    await untilHanging(2);
+    stop.abort();
+    assert.equal((await cancelled).code, Code.Canceled);
+    assert.equal((await late).code, Code.DeadlineExceeded);
+    for (const until = performance.now() + 2_000; performance.now() < until; ) {
+      if (asked.filter(({ name, signal }) => name === "hangs" && signal.aborted).length === 2) break;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    assert.ok(asked.every(({ name, signal }) => name !== "hangs" || signal.aborted));
+    assert.equal((await get("object-1")).object?.json.length, 1);
+  });
+
+  test("carries large messages both ways, in parts", async () => {
+    const bytes = 3 * 1024 * 1024;
+    const answers = await Promise.all(Array.from({ length: 8 }, () => get(`object-${bytes}`)));
+    for (const { object } of answers) assert.equal(object?.json.length, bytes);
+    const object = { key: key("a"), uid: "u", json: Buffer.alloc(bytes) };
+    const written = await Promise.all(Array.from({ length: 8 }, () => client.create({ resource, object })));
+    for (const { mark } of written) assert.equal(mark?.revision, BigInt(bytes));
+    assert.deepEqual(rpcs, []);
+  });
+
+  test("that breaks fails its calls at once, and another one is opened", async () => {
+    const hanging = Array.from({ length: 10 }, () => errorOf(get("hangs")));
+    await untilHanging(10);
+    const since = performance.now();
+    proxy.cut();
+    for (const call of hanging) {
+      const error = await call;
+      assert.ok(error instanceof SessionBroken);
+      assert.equal(error.code, Code.Unavailable);
+    }
+    assert.ok(performance.now() - since < 1_000);
+    await untilBySession();
+  });
+
+  test("is left when the store stops: calls in flight are answered, later ones are refused", async () => {
+    const inFlight = errorOf(get("hangs", { timeoutMs: 200 }));
+    await untilHanging(1);
+    const stopped = served.stop();
+    assert.equal((await inFlight).code, Code.DeadlineExceeded);
+    await stopped;
+    await errorOf(get("object-1"));
+  });
+
+  test("refuses frames that break its rules with INVALID_ARGUMENT", async () => {
+    const sessions = createClient(SessionService, plain);
+    const frame = { case: "ping" as const, value: create(SessionPingSchema) };
+    async function* requests() {
+      yield { frames: [create(SessionFrameSchema, { frame })] };
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+    }
+    const read = (async () => {
+      for await (const _ of sessions.open(requests()));
+    })();
+    const error = await errorOf(read);
+    assert.deepEqual([error.code, error.rawMessage], [Code.InvalidArgument, "the first frame of a session is hello"]);
+  });
+
+  async function untilHanging(count: number): Promise<void> {
+    for (const until = performance.now() + 5_000; performance.now() < until; ) {
+      if (asked.filter(({ name }) => name === "hangs").length >= count) return;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    assert.fail("the store was not asked");
+  }
+});
+
+async function errorOf(call: Promise<unknown>): Promise<ConnectError> {
+  return await call.then(
+    () => assert.fail("the call was answered"),
+    (error: unknown) => ConnectError.from(error),
+  );
+}
+
+/** A socket in front of another whose connections can be cut. */
+async function cuttable(target: string, path: string) {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    const onward = connectSocket(target);
+    for (const one of [socket, onward]) {
+      sockets.add(one);
+      one
+        .on("error", () => {})
+        .once("close", () => {
+          sockets.delete(one);
+          (one === socket ? onward : socket).destroy();
+        });
+    }
+    socket.pipe(onward).pipe(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  const cut = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  return {
+    path,
+    cut,
+    close() {
+      cut();
+      server.close();
+    },
+  };
+}
