@@ -58,6 +58,16 @@ export interface ResourceCapabilities {
   readonly projectMetadata: boolean;
 }
 
+/** Objects that belong to the user whom a field names. */
+export interface OwnerScope {
+  /** Names of fields, from the object down. */
+  readonly path: readonly string[];
+  /** What of the user the field holds. */
+  readonly match: "name" | "uid";
+  /** Who may do this verb to the resource sees everybody's. `""`: nobody does. */
+  readonly bypassVerb: string;
+}
+
 /** One resource of one group, as its store describes it. */
 export interface ResourceDefinition {
   readonly group: string;
@@ -83,6 +93,8 @@ export interface ResourceDefinition {
   readonly maxObjectBytes: number;
   /** True: the answer of a read depends on who asks; never cached. */
   readonly perUserReads: boolean;
+  /** Undefined: objects belong to nobody, and who may read the resource may read them all. */
+  readonly ownerScope: OwnerScope | undefined;
 }
 
 /** One served version of one resource: what a request is about. */

@@ -47,6 +47,7 @@ export function definitionWith(change: Partial<ResourceDefinition> = {}): Resour
     lifecycle: "gateway",
     maxObjectBytes: 1_000_000,
     perUserReads: false,
+    ownerScope: undefined,
     ...change,
   };
 }

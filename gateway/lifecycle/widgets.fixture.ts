@@ -54,6 +54,7 @@ export function widgets(
       lifecycle: "gateway",
       maxObjectBytes: 1_000_000,
       perUserReads: false,
+      ownerScope: undefined,
       ...definition,
     },
   };

@@ -8,6 +8,8 @@
 import {
   Capability,
   Lifecycle,
+  OwnerMatch,
+  type OwnerScope as OwnerScopeMessage,
   type Resource,
   Scope,
   Verb,
@@ -15,6 +17,7 @@ import {
 } from "../../gen/annex/store/v1/catalog_pb.js";
 import { isJsonObject, type JsonObject, parseJson } from "../apimachinery/json.ts";
 import type {
+  OwnerScope,
   PrinterColumn,
   ResourceCapabilities,
   ResourceDefinition,
@@ -83,7 +86,20 @@ export function definitionFrom(resource: Resource): ResourceDefinition {
     lifecycle: resource.lifecycle === Lifecycle.STORE ? "store" : "gateway",
     maxObjectBytes: Number(resource.maxObjectBytes) || defaultMaxObjectBytes,
     perUserReads: resource.perUserReads,
+    ownerScope: resource.ownerScope === undefined ? undefined : ownerScopeFrom(resource.ownerScope),
   };
+}
+
+/** @throws DefinitionFault for what would leave it open whose an object is. */
+function ownerScopeFrom({ fieldPath, match, bypassVerb }: OwnerScopeMessage): OwnerScope {
+  if (!/^(\.[A-Za-z_][A-Za-z0-9_-]*)+$/.test(fieldPath)) {
+    throw new DefinitionFault(`owner_scope.field_path: "${fieldPath}" is no path like ".spec.userID"`);
+  }
+  if (match !== OwnerMatch.NAME && match !== OwnerMatch.UID) {
+    throw new DefinitionFault("owner_scope.match: must be name or uid");
+  }
+  const path = fieldPath.slice(1).split(".");
+  return { path, match: match === OwnerMatch.UID ? "uid" : "name", bypassVerb };
 }
 
 function versionFrom(version: Version, index: number): ResourceVersionDefinition {

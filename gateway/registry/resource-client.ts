@@ -124,6 +124,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
 
     async *watch(watch): AsyncIterable<WatchFrame> {
       const request = {
+        ...(watch.caller === undefined ? {} : { context: contextOf(watch.caller) }),
         resource,
         start: { case: "after" as const, value: watch.after },
         epoch: watch.epoch,
@@ -249,7 +250,7 @@ function preconditionsOf(preconditions: WritePreconditions) {
   };
 }
 
-function contextOf(call: CallContext) {
+function contextOf(call: Omit<CallContext, "timeoutMs" | "signal">) {
   const user = call.user;
   return {
     requestId: call.requestId,

@@ -67,6 +67,8 @@ export interface WatchCall {
   readonly after: bigint;
   /** The epoch in which `after` was read. */
   readonly epoch: string;
+  /** Who asks; undefined: the gateway for itself. */
+  readonly caller: Omit<CallContext, "timeoutMs" | "signal"> | undefined;
   readonly signal: AbortSignal;
 }
 

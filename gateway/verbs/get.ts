@@ -4,6 +4,7 @@ import type { ObjectView } from "../apimachinery/object.ts";
 import type { GetOptions } from "../apimachinery/options.ts";
 import { notFound, unknownError } from "../apimachinery/status.ts";
 import type { ReadAt, StoredObject } from "../registry/registry.ts";
+import { sightOf } from "./ownership.ts";
 import { presentInSlices } from "./present.ts";
 import { reach } from "./reach.ts";
 import { callOf, keyOf, resourceWord, type VerbRequest, type VerbTools } from "./verb-request.ts";
@@ -18,7 +19,10 @@ export async function get(request: VerbRequest, tools: VerbTools, options: GetOp
     await reach(tools.registry.client(request.resource.definition), request, at.revision);
   }
   const stored = await read(request, tools, at);
-  return await presentInSlices(tools.schemaOf, request.resource, stored);
+  const view = await presentInSlices(tools.schemaOf, request.resource, stored);
+  const sees = await sightOf(request, tools);
+  if (sees?.(view) === false) throw notFound(resourceWord(request.resource), request.info.name);
+  return view;
 }
 
 /** Reads the stored object that the URL names. @throws StatusError 404. */

@@ -11,6 +11,7 @@ import type { ListOptions } from "../apimachinery/options.ts";
 import { badRequest, expired, StatusError } from "../apimachinery/status.ts";
 import type { ListPage, ReadAt, ResourceClient, StoredObject } from "../registry/registry.ts";
 import { type ContinueToken, formatContinueToken, parseContinueToken } from "./continue-token.ts";
+import { sightOf } from "./ownership.ts";
 import { presentInSlices } from "./present.ts";
 import { reach } from "./reach.ts";
 import { parseSelection } from "./selection.ts";
@@ -39,7 +40,7 @@ export interface ListResult {
  *   504 for a revision that is not reached.
  */
 export async function list(request: VerbRequest, tools: VerbTools, options: ListOptions): Promise<ListResult> {
-  const selection = parseSelection(request, options);
+  const selection = parseSelection(request, options, await sightOf(request, tools));
   const token = options.continue === "" ? undefined : parseContinueToken(options.continue);
   if (token !== undefined && options.resourceVersion !== "" && options.resourceVersion !== "0") {
     throw badRequest("specifying resource version is not allowed when using continue");

@@ -10,11 +10,12 @@ import type { ListOptions } from "../apimachinery/options.ts";
 import { matchesFields, matchesLabels, parseFieldSelector, parseLabelSelector } from "../apimachinery/selectors.ts";
 import { badRequest } from "../apimachinery/status.ts";
 import type { ObjectKey } from "../registry/registry.ts";
+import type { Sees } from "./ownership.ts";
 import type { VerbRequest } from "./verb-request.ts";
 
 /** A request's selection. */
 export interface Selection {
-  /** True without selectors and without a name: the store's count holds. */
+  /** True without selectors, a name and objects that are hidden: the store's count holds. */
   readonly isEverything: boolean;
   /** Whether the key alone doesn't rule the object out. */
   matchesKey(key: ObjectKey): boolean;
@@ -23,9 +24,11 @@ export interface Selection {
 
 /**
  * Reads a request's selectors.
+ *
+ * @param sees which objects are there for the user. Undefined: all.
  * @throws StatusError 400 for a selector that can't be read or a field that can't be selected.
  */
-export function parseSelection(request: VerbRequest, options: ListOptions): Selection {
+export function parseSelection(request: VerbRequest, options: ListOptions, sees?: Sees): Selection {
   const { definition, version } = request.resource;
   const labels = parsed(() => parseLabelSelector(options.labelSelector));
   const fields = parsed(() => parseFieldSelector(options.fieldSelector));
@@ -42,10 +45,10 @@ export function parseSelection(request: VerbRequest, options: ListOptions): Sele
   const matchesKey = (key: ObjectKey) =>
     (namespace === "" || key.namespace === namespace) && (name === "" || key.name === name);
   return {
-    isEverything: !hasLabels && !hasFields && name === "",
+    isEverything: !hasLabels && !hasFields && name === "" && sees === undefined,
     matchesKey,
     matches(key, view) {
-      if (!matchesKey(key)) return false;
+      if (!matchesKey(key) || sees?.(view) === false) return false;
       if (hasLabels && !matchesLabels(labels, labelsOf(view.value))) return false;
       if (!hasFields) return true;
       return matchesFields(fields, (field) => {

@@ -16,6 +16,7 @@ import type { ServedResource } from "../apimachinery/resource.ts";
 import { badRequest, StatusError, unknownError } from "../apimachinery/status.ts";
 import { type EventRenderer, eventRenderer } from "../render/render.ts";
 import type { CachedObject, Feed, FeedEvent } from "../watchcache/watchcache.ts";
+import { sightOf } from "./ownership.ts";
 import { parseSelection, type Selection } from "./selection.ts";
 import { callOf, type VerbRequest, type VerbTools } from "./verb-request.ts";
 
@@ -48,11 +49,21 @@ interface Start {
  *   resourceVersion, a store that is away, a cache that isn't filled.
  */
 export async function watch(request: VerbRequest, tools: VerbTools, options: ListOptions): Promise<HttpAnswer> {
-  const selection = parseSelection(request, options);
+  const selection = parseSelection(request, options, await sightOf(request, tools));
   const asked = parseRevision(options.resourceVersion);
-  const feed = tools.watchcache.feed(request.resource.definition);
-  await feed.ready(request.signal);
-  const begun = await begin(feed, request, tools, options, asked);
+  const { definition } = request.resource;
+  // What a read shows depends on who asks: then nobody shares the stream.
+  const feed = definition.perUserReads
+    ? tools.watchcache.ownFeed(definition, callOf(request), asked)
+    : tools.watchcache.feed(definition);
+  const release = definition.perUserReads ? () => feed.close() : () => {};
+  let begun: Awaited<ReturnType<typeof begin>>;
+  try {
+    begun = await begin(feed, request, tools, options, asked);
+  } catch (error) {
+    release();
+    throw error;
+  }
   const renderer = eventRenderer(request.form, tools.columnsOf(request.resource), request.includeObject);
   return {
     status: 200,
@@ -60,6 +71,7 @@ export async function watch(request: VerbRequest, tools: VerbTools, options: Lis
     longRunning: true,
     body: {
       start(sink) {
+        sink.onClose(release);
         if ("status" in begun) {
           sink.write(renderer.error(begun.status.status));
           sink.end();
@@ -100,6 +112,12 @@ async function begin(
   const sendInitial = options.sendInitialEvents;
   const mark = sendInitial === true && options.allowWatchBookmarks;
   const isAny = asked === 0n;
+  try {
+    await feed.ready(request.signal);
+  } catch (error) {
+    if (error instanceof StatusError && error.status.code === 410) return { status: error };
+    throw error;
+  }
   if (asked === undefined) {
     // "Now" means every write that was acknowledged before this request.
     const head = await tools.registry.client(request.resource.definition).currentRevision(callOf(request));

@@ -10,12 +10,13 @@ import { formatGroupVersion } from "../apimachinery/gvk.ts";
 import { type JsonObject, jsonEncoder } from "../apimachinery/json.ts";
 import { type KubeObject, metadataOf, type ObjectView, uidOf } from "../apimachinery/object.ts";
 import { insertRevision } from "../apimachinery/object-bytes.ts";
-import { requestEntityTooLarge, StatusError, timeout } from "../apimachinery/status.ts";
+import { notFound, requestEntityTooLarge, StatusError, timeout } from "../apimachinery/status.ts";
 import { validateScale, validateTypeMeta, type WriteScope } from "../lifecycle/lifecycle.ts";
 import { type ObjectKey, type StoredObject, WriteConflict } from "../registry/registry.ts";
 import { validateSteps } from "../schema/schema.ts";
+import { sightOf } from "./ownership.ts";
 import { presentInSlices, runSized, shallowCopy, slicedFromBytes, storedBytes } from "./present.ts";
-import { callOf, kindWord, type VerbRequest, type VerbTools } from "./verb-request.ts";
+import { callOf, kindWord, resourceWord, type VerbRequest, type VerbTools } from "./verb-request.ts";
 
 /** What a write function decided. */
 export type WriteStep =
@@ -49,14 +50,17 @@ export function scopeOf(request: VerbRequest, name: string, subresource: WriteSc
 
 /**
  * Applies a write function until it is written.
- * @throws StatusError what `decide` throws, 504 at the deadline, and what the store answers.
+ * @throws StatusError what `decide` throws, 404 for an object of another user, 504 at the deadline, and what the store answers.
  */
 export async function applyWrite(request: VerbRequest, tools: VerbTools, write: WriteRequest): Promise<Written> {
   const client = tools.registry.client(request.resource.definition);
+  const sees = await sightOf(request, tools);
   let stored = await client.get(write.key, { at: "latest" }, callOf(request));
   for (;;) {
     assertInTime(request);
     const current = stored === undefined ? undefined : await presentInSlices(tools.schemaOf, request.resource, stored);
+    if (current !== undefined && sees?.(current) === false)
+      throw notFound(resourceWord(request.resource), write.key.name);
     const step = await write.decide(current);
     try {
       return await carryOut(request, tools, write, stored, current, step);

@@ -14,7 +14,7 @@ import {
   tooLargeResourceVersion,
   tooManyRequests,
 } from "../apimachinery/status.ts";
-import type { CallContext, ResourceClient, StoredObject, StoreEvent } from "../registry/registry.ts";
+import type { CallContext, ReadAt, ResourceClient, StoredObject, StoreEvent } from "../registry/registry.ts";
 import { Ring } from "./ring.ts";
 
 /** Turns stored bytes into what clients of a version see, under the given revision. */
@@ -71,10 +71,21 @@ export interface Feed {
   close(): void;
 }
 
+/** A feed for one watch, of a resource whose reads depend on who asks. */
+export interface OwnFeed {
+  /** As whom the store is asked. */
+  readonly caller: CallContext;
+  /** The revision that the copy begins at; undefined: now. */
+  readonly startAt: bigint | undefined;
+  readonly onClose: () => void;
+}
+
 export interface FeedOptions {
   readonly definition: ResourceDefinition;
   readonly client: ResourceClient;
   readonly present: Present;
+  /** Undefined: the gateway's own feed, for everybody. */
+  readonly own?: OwnFeed;
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
 
@@ -91,6 +102,8 @@ const minBackoffMs = 50;
 const maxBackoffMs = 2_000;
 /** Items of one page while filling: enough to amortise the call, small enough for one message. */
 const fillPage = 500;
+/** A page that takes longer has failed. */
+const fillCallMs = 30_000;
 
 interface Waiter {
   readonly revision: bigint;
@@ -99,7 +112,7 @@ interface Waiter {
 
 /** Creates a feed and starts to fill it. */
 export function createFeed(options: FeedOptions): Feed {
-  const { definition, client, present, log } = options;
+  const { definition, client, present, own, log } = options;
   const about = { resource: definition.plural, group: definition.group };
   const stop = new AbortController();
   const subscribers = new Set<Subscriber>();
@@ -127,6 +140,8 @@ export function createFeed(options: FeedOptions): Feed {
         if (stop.signal.aborted) return;
         if (error instanceof StatusError && error.status.code === 410) {
           lose(error);
+          // Where its watch began is gone: it has nobody else to fill itself again for.
+          if (own !== undefined) return settleReady(error);
           continue;
         }
         log.warn({ ...about, error: (error as Error).message }, "the feed from the store broke; it will be resumed");
@@ -141,12 +156,13 @@ export function createFeed(options: FeedOptions): Feed {
   async function fill(): Promise<void> {
     copy.clear();
     copyBytes = 0;
+    const read: ReadAt = own?.startAt === undefined ? { at: "latest" } : { at: "exact", revision: own.startAt };
     let continueToken: Uint8Array = new Uint8Array();
     let mark: { revision: bigint; epoch: string } | undefined;
     do {
       const page = await client.list(
-        { namespace: "", read: { at: "latest" }, limit: fillPage, continueToken },
-        backgroundCall(stop.signal),
+        { namespace: "", read, limit: fillPage, continueToken },
+        { ...(own?.caller ?? nobody), timeoutMs: fillCallMs, signal: stop.signal },
       );
       // Pages of a store without snapshots may be newer than the first mark; following from the
       // first mark repairs them.
@@ -164,7 +180,7 @@ export function createFeed(options: FeedOptions): Feed {
   }
 
   async function follow(onAlive: () => void): Promise<void> {
-    for await (const frame of client.watch({ after: revision, epoch, signal: stop.signal })) {
+    for await (const frame of client.watch({ after: revision, epoch, caller: own?.caller, signal: stop.signal })) {
       onAlive();
       switch (frame.frame) {
         case "started":
@@ -334,6 +350,7 @@ export function createFeed(options: FeedOptions): Feed {
     },
     close() {
       stop.abort();
+      own?.onClose();
       settleReady(serviceUnavailable("the resource is no longer served", 1));
       endAll(undefined);
     },
@@ -348,9 +365,8 @@ export function compareKeys(a: StoredObject, b: StoredObject): number {
 
 const keyOf = (object: StoredObject): string => `${object.namespace}/${object.name}`;
 
-function backgroundCall(signal: AbortSignal): CallContext {
-  return { requestId: "", user: undefined, userAgent: "", clientVersion: "", timeoutMs: 30_000, signal };
-}
+/** The gateway asks for itself. */
+const nobody = { requestId: "", user: undefined, userAgent: "", clientVersion: "" };
 
 async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;

@@ -766,8 +766,9 @@ export declare type Subresource = Message<"annex.store.v1.Subresource"> & {
 export declare const SubresourceSchema: GenMessage<Subresource>;
 
 /**
- * Objects that belong to the user whom a field names: the gateway holds get, list, watch, delete
- * and deletecollection to it.
+ * Objects that belong to the user whom a field names: for everybody else they are not there. The
+ * gateway holds every verb on existing objects to it; a create may name any owner, unless Validate
+ * refuses it.
  *
  * @generated from message annex.store.v1.OwnerScope
  */
