@@ -15,6 +15,7 @@ import { type Attributes, type Authorizer, groupsAuthorizer, pathsAuthorizer, un
 import { createRbacRules, rbacAuthorizer } from "./rbac.ts";
 import { loadRbacManifests, type RbacManifest } from "./rbac-manifest.ts";
 
+export { accessSetAuthorizer } from "./access-set.ts";
 export { noticingAggregator } from "./aggregator.ts";
 export {
   type Attributes,
@@ -26,9 +27,11 @@ export {
   pathsAuthorizer,
   unionAuthorizer,
 } from "./authorizer.ts";
-export { createRbacRules, type RbacRules, rbacAuthorizer } from "./rbac.ts";
+export { type ClusterRbac, followClusterRbac } from "./cluster-rbac.ts";
+export { createRbacRules, type RbacLookup, type RbacRules, rbacAuthorizer } from "./rbac.ts";
 export { loadRbacManifests, ManifestError, parseRbacManifest, type RbacManifest } from "./rbac-manifest.ts";
 export type { Binding, PolicyRule, RbacObject, Role, RoleRef, Subject } from "./rbac-objects.ts";
+export { type ReviewAuthorizerOptions, reviewAuthorizer } from "./subject-access-review.ts";
 
 /** Whom a server believes to be allowed what, beside system:masters. */
 export interface AuthorizationOptions {

@@ -16,14 +16,20 @@ import { type Binding, isRole, type PolicyRule, type RbacObject, type Role, type
  * Roles and bindings by what a decision asks for. Objects may come one by one, as a watch tells of
  * them; a ClusterRole's rules are taken as they stand, aggregated by whoever feeds it.
  */
-export interface RbacRules {
+export interface RbacRules extends RbacLookup {
   /** Adds an object, in place of one of the same kind, namespace and name. */
   put(object: RbacObject): void;
   remove(object: Pick<RbacObject, "kind" | "namespace" | "name">): void;
   /** Puts these objects in place of all. */
   replace(objects: readonly RbacObject[]): void;
+}
+
+/** What a decision asks for. */
+export interface RbacLookup {
   /** What binds the user in the cluster (`""`) or in a namespace, by name of the binding. */
   bindingsOf(user: Attributes["user"], namespace: string): readonly Bound[];
+  /** What binds the user anywhere, in no order; each binding as often as it has subjects that fit. */
+  allBindingsOf(user: Attributes["user"]): readonly Bound[];
   /** Undefined if there is no such role. */
   role(kind: string, namespace: string, name: string): Role | undefined;
 }
@@ -39,22 +45,26 @@ export interface Bound {
 export function createRbacRules(objects: readonly RbacObject[] = []): RbacRules {
   const roles = new Map<string, Role>();
   const bindings = new Map<string, Binding>();
-  /** Namespace and subject -> what binds it there. */
-  const index = new Map<string, Bound[]>();
+  /** Subject -> namespace -> what binds it there. */
+  const index = new Map<string, Map<string, Bound[]>>();
 
   const unbind = (binding: Binding) => {
     for (const subject of binding.subjects) {
       const key = keyOfSubject(binding, subject);
-      const left = (index.get(key) ?? []).filter((bound) => bound.binding !== binding);
-      if (left.length > 0) index.set(key, left);
-      else index.delete(key);
+      const places = index.get(key);
+      const left = (places?.get(binding.namespace) ?? []).filter((bound) => bound.binding !== binding);
+      if (left.length > 0) places?.set(binding.namespace, left);
+      else places?.delete(binding.namespace);
+      if (places?.size === 0) index.delete(key);
     }
   };
   const bind = (binding: Binding) => {
     binding.subjects.forEach((subject, at) => {
       const key = keyOfSubject(binding, subject);
-      const bounds = index.get(key);
-      if (bounds === undefined) index.set(key, [{ binding, at }]);
+      const places = index.get(key) ?? new Map<string, Bound[]>();
+      index.set(key, places);
+      const bounds = places.get(binding.namespace);
+      if (bounds === undefined) places.set(binding.namespace, [{ binding, at }]);
       else bounds.push({ binding, at });
     });
   };
@@ -82,10 +92,9 @@ export function createRbacRules(objects: readonly RbacObject[] = []): RbacRules 
       for (const object of all) rules.put(object);
     },
     bindingsOf(user, namespace) {
-      const found = [...(index.get(subjectKey(namespace, "User", user.name)) ?? [])];
-      for (const group of new Set(user.groups)) found.push(...(index.get(subjectKey(namespace, "Group", group)) ?? []));
-      return firstOfEach(found);
+      return firstOfEach(subjectKeysOf(user).flatMap((key) => index.get(key)?.get(namespace) ?? []));
     },
+    allBindingsOf: (user) => subjectKeysOf(user).flatMap((key) => [...(index.get(key)?.values() ?? [])].flat()),
     role: (kind, namespace, name) => roles.get(keyOf({ kind, namespace, name })),
   };
   rules.replace(objects);
@@ -93,7 +102,7 @@ export function createRbacRules(objects: readonly RbacObject[] = []): RbacRules 
 }
 
 /** Gives the authorizer that decides by these rules. */
-export function rbacAuthorizer(rules: RbacRules): Authorizer {
+export function rbacAuthorizer(rules: RbacLookup): Authorizer {
   return (attributes): Decision => {
     const errors: Error[] = [];
     for (const namespace of attributes.namespace === "" ? [""] : ["", attributes.namespace]) {
@@ -129,13 +138,14 @@ function resourceMatches(allowed: readonly string[], { resource, subresource }: 
   return matches(allowed, `${resource}/${subresource}`) || allowed.includes(`*/${subresource}`);
 }
 
-function urlMatches(allowed: string, path: string): boolean {
+/** Whether a rule's URL covers a path: whole, or as a beginning if it ends in `*`. */
+export function urlMatches(allowed: string, path: string): boolean {
   if (allowed === "*" || allowed === path) return true;
   return allowed.endsWith("*") && path.startsWith(allowed.replace(/\*+$/, ""));
 }
 
 /** The role that a binding gives, or why there is none. */
-function roleOf(rules: RbacRules, { roleRef, namespace }: Binding): Role | Error {
+export function roleOf(rules: RbacLookup, { roleRef, namespace }: Binding): Role | Error {
   if (roleRef.kind !== "Role" && roleRef.kind !== "ClusterRole") {
     return new Error(`unsupported role reference kind: ${goQuote(roleRef.kind)}`);
   }
@@ -166,17 +176,16 @@ function compare(a: string, b: string): number {
 
 // A length before the part that a client's URL can choose: no two keys can be mixed up.
 function keyOf({ kind, namespace, name }: { kind: string; namespace: string; name: string }): string {
-  return subjectKey(namespace, kind, name);
+  return `${namespace.length} ${namespace} ${kind} ${name}`;
+}
+
+function subjectKeysOf(user: Attributes["user"]): string[] {
+  return [`User ${user.name}`, ...[...new Set(user.groups)].map((group) => `Group ${group}`)];
 }
 
 function keyOfSubject(binding: Binding, subject: Subject): string {
-  if (subject.kind !== "ServiceAccount") return subjectKey(binding.namespace, subject.kind, subject.name);
-  const account = `system:serviceaccount:${subject.namespace || binding.namespace}:${subject.name}`;
+  if (subject.kind !== "ServiceAccount") return `${subject.kind} ${subject.name}`;
+  const namespace = subject.namespace || binding.namespace;
   // Without a namespace it names nobody.
-  const hasNamespace = subject.namespace !== "" || binding.namespace !== "";
-  return subjectKey(binding.namespace, hasNamespace ? "User" : "Nobody", account);
-}
-
-function subjectKey(namespace: string, kind: string, name: string): string {
-  return `${namespace.length} ${namespace} ${kind} ${name}`;
+  return `${namespace === "" ? "Nobody" : "User"} system:serviceaccount:${namespace}:${subject.name}`;
 }
