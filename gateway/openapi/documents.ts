@@ -8,11 +8,12 @@ import { webcrypto } from "node:crypto";
 import { promisify } from "node:util";
 import { constants, gzip } from "node:zlib";
 import { formatGroupVersion } from "../apimachinery/gvk.ts";
-import { type JsonObject, jsonEncoder } from "../apimachinery/json.ts";
+import { type JsonObject, jsonEncoder, jsonParser } from "../apimachinery/json.ts";
 import type { ResourceTable, ServedResource } from "../apimachinery/resource.ts";
 import { finishInSlices } from "../apimachinery/steps.ts";
 import { type NameReplacements, renamed } from "./rename.ts";
 import { buildV2 } from "./v2.ts";
+import { encodeV2Protobuf } from "./v2-protobuf.ts";
 import { buildV3 } from "./v3.ts";
 
 /** One encoded document. */
@@ -28,6 +29,8 @@ export interface Document {
 /** The documents of one table. */
 export interface Documents {
   v2(): Promise<Document>;
+  /** The same under the same hash. */
+  v2Protobuf(): Promise<Document>;
   /** The index of v3. */
   index(): Promise<Document>;
   /** One document of v3; undefined if the key, `apis/<group>/<version>`, is not served. */
@@ -47,6 +50,7 @@ export function createDocuments(
 ): Documents {
   const served = servedAt(table);
   const kept = new Map<string, Promise<Document>>();
+  let protobuf: Promise<Document> | undefined;
 
   function once(key: string, build: () => Promise<JsonObject>): Promise<Document> {
     let document = kept.get(key);
@@ -55,6 +59,10 @@ export function createDocuments(
       kept.set(key, document);
     }
     return document;
+  }
+
+  function v2(): Promise<Document> {
+    return once("v2", async () => renamed(await buildV2([...served.values()].flat()), names));
   }
 
   async function v3(key: string): Promise<Document | undefined> {
@@ -72,7 +80,16 @@ export function createDocuments(
   }
 
   return {
-    v2: () => once("v2", async () => renamed(await buildV2([...served.values()].flat()), names)),
+    v2,
+    v2Protobuf: () => {
+      const build = async () => {
+        const document = await v2();
+        const { value } = await finishInSlices(jsonParser(document.bytes));
+        return documentOf(await encodeV2Protobuf(value as JsonObject), document.hash, document.modified);
+      };
+      protobuf ??= build();
+      return protobuf;
+    },
     index: () => once("v3", buildIndex),
     v3,
   };
@@ -96,10 +113,14 @@ function servedAt(table: ResourceTable): ReadonlyMap<string, readonly ServedReso
 async function encode(value: JsonObject, modified: Date): Promise<Document> {
   const bytes = await finishInSlices(jsonEncoder(value));
   const digest = await webcrypto.subtle.digest("SHA-512", new Uint8Array(bytes));
+  return documentOf(bytes, Buffer.from(digest).toString("hex").toUpperCase(), modified);
+}
+
+function documentOf(bytes: Buffer, hash: string, modified: Date): Document {
   let packed: Promise<Buffer> | undefined;
   return {
     bytes,
-    hash: Buffer.from(digest).toString("hex").toUpperCase(),
+    hash,
     modified,
     async gzip() {
       if (bytes.length <= packedFromBytes) return undefined;

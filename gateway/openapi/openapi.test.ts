@@ -162,7 +162,7 @@ test("an unknown key is 404, an unknown form 406, both empty", async () => {
   for (const key of ["", "apis", "apis/none.io/v1", "apis/example.com/v1beta1"]) {
     assert.deepEqual(await ask(`/openapi/v3/${key}`), { status: 404, headers: {}, body: Buffer.alloc(0) }, key);
   }
-  const protobuf = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+  const protobuf = "application/com.github.proto-openapi.spec.v3@v1.0+protobuf";
   const varies = { "/openapi/v2": ["Accept-Encoding", "Accept"], [v1Key]: "Accept" };
   for (const [path, vary] of Object.entries(varies)) {
     const headers = { Vary: vary };
@@ -170,6 +170,20 @@ test("an unknown key is 404, an unknown form 406, both empty", async () => {
     for (const accept of [`${protobuf}, application/json`, "application/*", "*/*;q=0.1", ""]) {
       assert.equal((await ask(path, { accept })).status, 200, accept);
     }
+  }
+});
+
+test("v2 as protobuf: the definitions under the tag of the JSON, by the older and the newer name of its type", async () => {
+  const json = await ask("/openapi/v2");
+  const newer = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+  for (const accept of ["application/com.github.proto-openapi.spec.v2@v1.0+protobuf", newer]) {
+    const { status, headers, body } = await ask("/openapi/v2", { accept });
+    assert.deepEqual([status, headers["Content-Type"], headers["ETag"]], [200, newer, json.headers["ETag"]]);
+    const text = (body as Buffer).toString("latin1");
+    assert.ok(text.startsWith("\n\x032.0\x12\x0f\n\x05Annex\x12\x06v0.1.0J"));
+    assert.ok(text.includes("\n\x04size\x12"), "size is no property");
+    assert.ok(text.includes("x-kubernetes-group-version-kind\x12"), "no kind is named");
+    assert.doesNotMatch(text, /operationId/);
   }
 });
 

@@ -2,14 +2,14 @@
  * OpenAPI v2 and v3 from the definitions: the index, the documents, and how they are cached.
  *
  * A document is made when it is first asked for, in slices, and kept until the table changes. Absent
- * on purpose: the protobuf encoding, which only old kubectl asks for when it is not behind
- * kube-apiserver; it is answered with 406.
+ * on purpose: v3 as protobuf, which no client asks for; it is answered with 406.
  * Source: kube-openapi pkg/handler, pkg/handler3.
  */
 import type { HttpAnswer, HttpHeaders, HttpRequest } from "../apimachinery/http.ts";
 import type { ResourceTable } from "../apimachinery/resource.ts";
 import { createDocuments, type Document, type Documents } from "./documents.ts";
 import type { NameReplacements } from "./rename.ts";
+import { v2ProtobufTypes } from "./v2-protobuf.ts";
 
 export type { NameReplacements } from "./rename.ts";
 
@@ -48,8 +48,10 @@ export function createOpenApi({ clock = () => new Date(), names = {} }: OpenApiO
       const { path } = request;
       if (path === "/openapi/v2") {
         const vary = { Vary: ["Accept-Encoding", "Accept"] };
-        if (!accepts(request)) return notAcceptable(vary);
-        return await serve(request, await documentsOf(table).v2(), vary);
+        if (accepts(request)) return await serve(request, await documentsOf(table).v2(), vary);
+        if (!accepts(request, v2ProtobufTypes)) return notAcceptable(vary);
+        const headers = { ...vary, "Content-Type": v2ProtobufTypes[1] };
+        return await serve(request, await documentsOf(table).v2Protobuf(), headers);
       }
       if (path === v3Root) return await serve(request, await documentsOf(table).index(), {});
       if (!path.startsWith(`${v3Root}/`)) return undefined;
@@ -83,10 +85,10 @@ async function serve(request: HttpRequest, document: Document, headers: HttpHead
     return { status: 304, headers: { ...headers, ETag: etag }, body: Buffer.alloc(0) };
   }
   const all: HttpHeaders = {
+    "Content-Type": "application/json",
     ...headers,
     ETag: etag,
     "Last-Modified": document.modified.toUTCString(),
-    "Content-Type": "application/json",
   };
   const packed = takesGzip(request) ? await document.gzip() : undefined;
   if (packed === undefined) return { status: 200, headers: all, body: document.bytes };
@@ -108,13 +110,11 @@ function takesGzip(request: HttpRequest): boolean {
   return (request.header("accept-encoding") ?? "").split(",").some((token) => token.trim() === "gzip");
 }
 
-function accepts(request: HttpRequest): boolean {
-  const accept = request.header("accept") ?? "";
-  if (accept === "") return true;
-  return accept.split(",").some((clause) => {
-    const type = clause.split(";")[0]?.trim();
-    return type === "application/json" || type === "application/*" || type === "*/*";
-  });
+const jsonTypes = ["", "application/json", "application/*", "*/*"];
+
+function accepts(request: HttpRequest, types: readonly string[] = jsonTypes): boolean {
+  const clauses = (request.header("accept") ?? "").split(",");
+  return clauses.some((clause) => types.includes(clause.split(";")[0]?.trim() ?? ""));
 }
 
 /** `headers` say by what the answer varies: a cache must not give this one to a client that takes JSON. */
