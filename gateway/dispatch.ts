@@ -13,7 +13,7 @@ import type { HttpAnswer, HttpRequest } from "./apimachinery/http.ts";
 import { isJsonObject, type JsonObject, JsonSyntaxError } from "./apimachinery/json.ts";
 import type { ObjectView } from "./apimachinery/object.ts";
 import type { RequestInfo } from "./apimachinery/request-info.ts";
-import type { ResourceVerb, ServedResource } from "./apimachinery/resource.ts";
+import { isImperative, type ResourceVerb, type ServedResource } from "./apimachinery/resource.ts";
 import { badRequest, methodNotSupported, notFound, unsupportedMediaType } from "./apimachinery/status.ts";
 import type { User } from "./apimachinery/user.ts";
 import { YamlSyntaxError } from "./apimachinery/yaml.ts";
@@ -144,8 +144,12 @@ async function answerList(given: DispatchRequest, tools: verbs.VerbTools): Promi
 async function answerCreate(given: DispatchRequest, tools: verbs.VerbTools): Promise<HttpAnswer> {
   const request = verbRequest(given);
   const body = await objectBody(given);
-  const view = await verbs.create(request, tools, body.options(parseCreateOptions), await body.decode());
-  return await objectAnswer(201, view, request, tools);
+  const options = body.options(parseCreateOptions);
+  if (isImperative(given.resource.definition)) {
+    const answered = await verbs.createImperative(request, tools, options, await body.decode());
+    return await objectAnswer(answered.status, answered.view, request, tools);
+  }
+  return await objectAnswer(201, await verbs.create(request, tools, options, await body.decode()), request, tools);
 }
 
 async function answerUpdate(given: DispatchRequest, tools: verbs.VerbTools): Promise<HttpAnswer> {

@@ -97,6 +97,11 @@ export interface ResourceDefinition {
   readonly ownerScope: OwnerScope | undefined;
 }
 
+/** Whether a resource keeps nothing: create is its only verb, and its store answers each as an action. */
+export function isImperative(definition: ResourceDefinition): boolean {
+  return definition.verbs.every((verb) => verb === "create");
+}
+
 /** One served version of one resource: what a request is about. */
 export interface ServedResource {
   readonly definition: ResourceDefinition;

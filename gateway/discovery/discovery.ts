@@ -11,12 +11,13 @@ import { createHash } from "node:crypto";
 import { formatGroupVersion } from "../apimachinery/gvk.ts";
 import type { HttpHeaders } from "../apimachinery/http.ts";
 import { encodeJson, type JsonObject } from "../apimachinery/json.ts";
-import type {
-  ResourceDefinition,
-  ResourceTable,
-  ResourceVerb,
-  ResourceVersionDefinition,
-  ServedResource,
+import {
+  isImperative,
+  type ResourceDefinition,
+  type ResourceTable,
+  type ResourceVerb,
+  type ResourceVersionDefinition,
+  type ServedResource,
 } from "../apimachinery/resource.ts";
 import { compareVersions } from "./version-order.ts";
 
@@ -150,7 +151,7 @@ function legacyEntries(resource: ResourceDefinition, version: ResourceVersionDef
     verbs: verbsOf(resource),
     ...(shortNames.length > 0 ? { shortNames: [...shortNames] } : {}),
     ...(categories.length > 0 ? { categories: [...categories] } : {}),
-    ...(isServed(resource, resource.storageVersion)
+    ...(isServed(resource, resource.storageVersion) && !isImperative(resource)
       ? { storageVersionHash: storageVersionHash(group, resource.storageVersion, kind) }
       : {}),
   };

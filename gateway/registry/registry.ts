@@ -8,6 +8,7 @@
  * with the reason, and has it once the first lets go.
  */
 import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
+import { ActionService } from "../../gen/annex/store/v1/action_pb.js";
 import { CatalogService, type DescribeResponse } from "../../gen/annex/store/v1/catalog_pb.js";
 import { StoreService } from "../../gen/annex/store/v1/store_pb.js";
 import type { ResourceDefinition, ResourceTable } from "../apimachinery/resource.ts";
@@ -238,6 +239,7 @@ export function createRegistry(options: RegistryOptions): Registry {
 
   async function judge(entry: StoreEntry, description: DescribeResponse): Promise<void> {
     const store = createClient(StoreService, entry.connection.transport);
+    const actions = createClient(ActionService, entry.connection.transport);
     const previous = new Map(entry.definitions.map((definition) => [JSON.stringify(plain(definition)), definition]));
     const definitions: ResourceDefinition[] = [];
     const refused: Refusal[] = [];
@@ -256,7 +258,10 @@ export function createRegistry(options: RegistryOptions): Registry {
         isWaiting ||= taken !== undefined;
         const reason = taken ?? (await options.admit(definition));
         if (reason !== undefined) throw new DefinitionFault(reason);
-        clients.set(definition, createResourceClient({ definition, storeName: entry.config.name, store, log }));
+        clients.set(
+          definition,
+          createResourceClient({ definition, storeName: entry.config.name, store, actions, log }),
+        );
         definitions.push(definition);
       } catch (error) {
         if (!(error instanceof DefinitionFault)) throw error;

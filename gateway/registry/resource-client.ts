@@ -5,6 +5,7 @@
  * Statuses.
  */
 import { type CallOptions, type Client, Code, ConnectError } from "@connectrpc/connect";
+import type { ActionService } from "../../gen/annex/store/v1/action_pb.js";
 import type { ErrorDetail } from "../../gen/annex/store/v1/error_pb.js";
 import type { StoredObject as StoredMessage } from "../../gen/annex/store/v1/object_pb.js";
 import {
@@ -14,17 +15,19 @@ import {
   type WatchResponse,
 } from "../../gen/annex/store/v1/store_pb.js";
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
+import { conflict, modifiedText } from "../apimachinery/status.ts";
 import { storeErrorFrom } from "./errors.ts";
 import { SessionBroken } from "./session.ts";
-import type {
-  CallContext,
-  ListPage,
-  ReadAt,
-  ResourceClient,
-  StoredObject,
-  StoreEvent,
-  WatchFrame,
-  WritePreconditions,
+import {
+  type CallContext,
+  type ListPage,
+  type ReadAt,
+  type ResourceClient,
+  type StoredObject,
+  type StoreEvent,
+  type WatchFrame,
+  WriteConflict,
+  type WritePreconditions,
 } from "./store-call.ts";
 
 /** What a client is made with. */
@@ -32,6 +35,7 @@ export interface ResourceClientOptions {
   readonly definition: ResourceDefinition;
   readonly storeName: string;
   readonly store: Client<typeof StoreService>;
+  readonly actions: Client<typeof ActionService>;
   readonly log: { error(fields: object, message: string): void };
 }
 
@@ -40,7 +44,7 @@ const progressEveryMs = 1_000;
 
 /** Makes the client of one resource. */
 export function createResourceClient(options: ResourceClientOptions): ResourceClient {
-  const { definition, store, storeName, log } = options;
+  const { definition, store, actions, storeName, log } = options;
   const { idempotentWrites } = definition.capabilities;
   const resource = {
     group: definition.group,
@@ -173,6 +177,25 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
         };
         const response = await repeatable(idempotentWrites, () => store.delete(request, callOptions(context)));
         return written(response.object, key, new Uint8Array());
+      }),
+
+    invoke: (invoke, context) =>
+      call("create", "", async () => {
+        const { namespace, json: body, dryRun } = invoke;
+        const request = {
+          context: contextOf(context),
+          resource,
+          key: { namespace, name: "" },
+          httpMethod: "POST",
+          contentType: "application/json",
+          body,
+          dryRun,
+        };
+        const answer = await actions.invoke(request, callOptions(context));
+        return { status: answer.httpStatus, body: answer.body, warnings: answer.warnings };
+      }).catch((error: unknown) => {
+        if (!(error instanceof WriteConflict)) throw error;
+        throw conflict({ group: definition.group, word: definition.plural }, "", modifiedText);
       }),
 
     currentRevision: (context) =>

@@ -104,6 +104,23 @@ export class WriteConflict extends Error {
   }
 }
 
+/** A create of an imperative kind: the object as JSON in the storage version. */
+export interface InvokeCall {
+  readonly namespace: string;
+  readonly json: Uint8Array;
+  /** Only where the store declares dry runs. */
+  readonly dryRun: boolean;
+}
+
+/** What an action answers. */
+export interface InvokeAnswer {
+  /** 0: unsaid. */
+  readonly status: number;
+  readonly body: Uint8Array;
+  /** For the client. */
+  readonly warnings: readonly string[];
+}
+
 /**
  * The verbs of one resource at its store.
  *
@@ -128,6 +145,8 @@ export interface ResourceClient {
   ): Promise<StoredObject>;
   /** Gives the last state under the revision of the delete. */
   delete(key: ObjectKey, preconditions: WritePreconditions, call: CallContext): Promise<StoredObject>;
+  /** Creates what is not kept. Never called twice for one request. Throws a Status for a conflict too. */
+  invoke(invoke: InvokeCall, call: CallContext): Promise<InvokeAnswer>;
   /** The head of the scope: at least every acknowledged write's revision. */
   currentRevision(call: CallContext): Promise<bigint>;
 }

@@ -5,6 +5,7 @@
  * Source: apiserver pkg/endpoints/handlers, pkg/registry/generic/registry/store.go.
  */
 export { create } from "./create.ts";
+export { type Answered, createImperative } from "./create-imperative.ts";
 export { type Deleted, remove, removeCollection } from "./delete.ts";
 export { get } from "./get.ts";
 export { type ListResult, list } from "./list.ts";

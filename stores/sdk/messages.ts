@@ -7,6 +7,7 @@ import type {
   StoredObject as ObjectMessage,
   RequestContext,
   ResourceRef,
+  StringList,
 } from "../../gen/annex/store/v1/object_pb.js";
 import { WatchEventType } from "../../gen/annex/store/v1/store_pb.js";
 import type { Call, CallUser, ObjectKey, StoredObject, StoreEvent, WatchFrame, Written } from "./store.ts";
@@ -31,14 +32,25 @@ export function callFrom(request: WithContext, context: HandlerContext): Call {
 function userFrom(context: RequestContext | undefined): CallUser | undefined {
   const user = context?.user;
   if (user === undefined) return undefined;
-  const extra = Object.fromEntries(Object.entries(user.extra).map(([key, list]) => [key, list.values]));
-  return { name: user.name, uid: user.uid, groups: user.groups, extra };
+  return { name: user.name, uid: user.uid, groups: user.groups, extra: valuesFrom(user.extra) };
 }
 
-/** Gives a key. @throws ConnectError INVALID_ARGUMENT if it can't be one of an object of that scope. */
-export function keyFrom(message: KeyMessage | undefined, isNamespaced: boolean): ObjectKey {
+/** Gives the values of each key. */
+export function valuesFrom(map: Readonly<Record<string, StringList>>): Record<string, readonly string[]> {
+  return Object.fromEntries(Object.entries(map).map(([key, list]) => [key, list.values]));
+}
+
+/**
+ * Gives a key; `isUnnamed`: the name may be missing.
+ * @throws ConnectError INVALID_ARGUMENT if it can't be one of an object of that scope.
+ */
+export function keyFrom(
+  message: KeyMessage | undefined,
+  isNamespaced: boolean,
+  { isUnnamed = false }: { readonly isUnnamed?: boolean } = {},
+): ObjectKey {
   const { namespace = "", name = "" } = message ?? {};
-  if (name === "") throw new ConnectError("the object has no name", Code.InvalidArgument);
+  if (name === "" && !isUnnamed) throw new ConnectError("the object has no name", Code.InvalidArgument);
   if (name.includes("/") || namespace.includes("/")) throw new ConnectError("a key has a slash", Code.InvalidArgument);
   if (isNamespaced && namespace === "") throw new ConnectError("the object has no namespace", Code.InvalidArgument);
   if (!isNamespaced && namespace !== "") {

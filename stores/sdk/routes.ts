@@ -1,10 +1,12 @@
 /** A store's functions as the services of the contract, with health checking and reflection. */
 import type { ConnectRouter } from "@connectrpc/connect";
+import { ActionService } from "../../gen/annex/store/v1/action_pb.js";
 import { CatalogService } from "../../gen/annex/store/v1/catalog_pb.js";
 import { SessionService } from "../../gen/annex/store/v1/session_pb.js";
 import { StoreService } from "../../gen/annex/store/v1/store_pb.js";
 import { Health } from "../../gen/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.js";
+import { actionRoutes } from "./action-routes.ts";
 import { catalogRoutes } from "./catalog-routes.ts";
 import { healthRoutes } from "./health-routes.ts";
 import { reflectionRoutes } from "./reflection.ts";
@@ -15,8 +17,9 @@ import { storeServiceRoutes } from "./store-routes.ts";
 
 /** Registers everything that a store serves. */
 export function storeRoutes(store: Store, state: ServingState): (router: ConnectRouter) => void {
-  const own = [catalogRoutes(store, state), storeServiceRoutes(store, state)];
-  const services = [CatalogService, StoreService, SessionService];
+  const own = [catalogRoutes(store, state), storeServiceRoutes(store, state), actionRoutes(store, state)];
+  const actions = store.invoke === undefined ? [] : [ActionService];
+  const services = [CatalogService, StoreService, ...actions, SessionService];
   const routes = [
     ...own,
     sessionRoutes(own, state),

@@ -10,7 +10,8 @@ import { Capability } from "../../gen/annex/store/v1/catalog_pb.js";
 import type { ReadConsistency } from "../../gen/annex/store/v1/object_pb.js";
 import { type ListRequest, StoreService, type WatchRequest } from "../../gen/annex/store/v1/store_pb.js";
 import { maxMessageBytes } from "./catalog-routes.ts";
-import { notFound, unavailable, withBoundedCurrent } from "./errors.ts";
+import { notFound, unavailable } from "./errors.ts";
+import { createGuard } from "./guard.ts";
 import { callFrom, frameMessage, keyFrom, objectFrom, objectMessage, piecesOf, writtenMessage } from "./messages.ts";
 import { type Described, describedResources } from "./resources.ts";
 import type { ServingState } from "./serving-state.ts";
@@ -24,6 +25,7 @@ const chunkItems = 1_000;
 /** Registers StoreService. */
 export function storeServiceRoutes(store: Store, state: ServingState): (router: ConnectRouter) => void {
   const describedOf = describedResources(store);
+  const { guarded, guardedStream } = createGuard(state);
   const mark = (revision: bigint) => ({ revision, epoch: store.epoch() });
 
   function offered<T>(handler: T | undefined, name: string): T {
@@ -52,21 +54,6 @@ export function storeServiceRoutes(store: Store, state: ServingState): (router: 
   function assertConditional(preconditions: Preconditions, described: Described): void {
     if (preconditions.revision !== undefined || described.has(Capability.UNCONDITIONAL_UPDATE)) return;
     throw new ConnectError("a revision is required as a precondition", Code.InvalidArgument);
-  }
-
-  /** What isn't an RPC's error is a bug of the store: logged here with all there is. */
-  async function guarded<T>(name: string, protocol: string, keepCurrent: boolean, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw failure(name, error, protocol, keepCurrent);
-    }
-  }
-
-  function failure(name: string, error: unknown, protocol: string, keepCurrent: boolean): ConnectError {
-    if (error instanceof ConnectError) return withBoundedCurrent(error, protocol, keepCurrent);
-    state.log({ call: name, err: error instanceof Error ? (error.stack ?? error.message) : String(error) }, "a bug");
-    return new ConnectError("the store failed", Code.Internal, undefined, undefined, error);
   }
 
   async function* list(request: ListRequest, context: HandlerContext) {
@@ -132,14 +119,6 @@ export function storeServiceRoutes(store: Store, state: ServingState): (router: 
       if (frame.frame === "expired") return;
     }
     if (state.stopping.aborted && !call.signal.aborted) throw unavailable("the store stops");
-  }
-
-  async function* guardedStream<T>(name: string, protocol: string, stream: AsyncIterable<T>): AsyncIterable<T> {
-    try {
-      yield* stream;
-    } catch (error) {
-      throw failure(name, error, protocol, false);
-    }
   }
 
   return (router) => {

@@ -127,6 +127,35 @@ export interface DeleteCall extends Call {
   readonly dryRun: boolean;
 }
 
+/** A create of an imperative kind, or a request to a custom subresource. */
+export interface InvokeCall extends Call {
+  /** The name is `""` for a create of an imperative kind. */
+  readonly key: ObjectKey;
+  /** `""`: the object itself. */
+  readonly subresource: string;
+  /** Upper case. */
+  readonly httpMethod: string;
+  readonly query: Readonly<Record<string, readonly string[]>>;
+  /** What follows the subresource in the path. */
+  readonly subpath: string;
+  readonly contentType: string;
+  /** Of an imperative kind the object as JSON, valid by its schema. */
+  readonly body: Uint8Array;
+  /** Only with CAPABILITY_DRY_RUN: say what would happen, and do nothing. */
+  readonly dryRun: boolean;
+}
+
+/** What an action answers. */
+export interface InvokeAnswer {
+  /** Missing: 200, or 201 for a create. */
+  readonly httpStatus?: number;
+  /** Missing: JSON. */
+  readonly contentType?: string;
+  readonly body: Uint8Array;
+  /** For clients. */
+  readonly warnings?: readonly string[];
+}
+
 /** What a write gives. Without `json` it is what was sent. */
 export interface Written {
   readonly revision: bigint;
@@ -165,6 +194,8 @@ export interface Store {
   create?(call: CreateCall): Promise<Written>;
   update?(call: UpdateCall): Promise<Written>;
   delete?(call: DeleteCall): Promise<StoredObject>;
+  /** Answers what is not kept. Never called twice for one request. */
+  invoke?(call: InvokeCall): Promise<InvokeAnswer>;
   currentRevision?(call: Call): Promise<{ readonly revision: bigint; readonly lastChange?: bigint }>;
   /**
    * Told the highest revision that a gateway has shown to clients. A store whose head is lower has

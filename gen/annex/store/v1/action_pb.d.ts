@@ -15,6 +15,10 @@ import type { ErrorDetail } from "./error_pb.js";
 export declare const file_annex_store_v1_action: GenFile;
 
 /**
+ * A create of an imperative kind comes as the gateway has read it: the object as JSON in the storage
+ * version, without what the schema doesn't know, with its defaults, valid. For a subresource query
+ * and body are as the client sent them.
+ *
  * @generated from message annex.store.v1.InvokeRequest
  */
 export declare type InvokeRequest = Message<"annex.store.v1.InvokeRequest"> & {
@@ -64,14 +68,15 @@ export declare type InvokeRequest = Message<"annex.store.v1.InvokeRequest"> & {
   contentType: string;
 
   /**
-   * As the client sent it. Empty: it sent none.
+   * Empty: the client sent none.
    *
    * @generated from field: bytes body = 8;
    */
   body: Uint8Array;
 
   /**
-   * True: say what would happen, and do nothing.
+   * True: say what would happen, and do nothing. Needs CAPABILITY_DRY_RUN; without it the gateway
+   * answers a dry run by itself.
    *
    * @generated from field: bool dry_run = 9;
    */
@@ -96,7 +101,7 @@ export declare const InvokeRequestSchema: GenMessage<InvokeRequest>;
  */
 export declare type InvokeResponse = Message<"annex.store.v1.InvokeResponse"> & {
   /**
-   * 0: 200. Never a redirect.
+   * 0: 200, or 201 for a create of an imperative kind, whose answer is an object. Never a redirect.
    *
    * @generated from field: uint32 http_status = 1;
    */

@@ -446,7 +446,8 @@ export declare type Resource = Message<"annex.store.v1.Resource"> & {
   storageVersion: string;
 
   /**
-   * What clients may do. Discovery is made of this and of nothing else.
+   * What clients may do. Discovery is made of this and of nothing else. A resource whose only verb
+   * is VERB_CREATE is imperative: it keeps nothing, and ActionService.Invoke answers its creates.
    *
    * @generated from field: repeated annex.store.v1.Verb verbs = 11;
    */
