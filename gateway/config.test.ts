@@ -27,7 +27,7 @@ test("parseGatewayConfig() fills in defaults, makes paths absolute and freezes",
   const config = parseGatewayConfig(`${minimal}stores:\n- {name: a, address: "unix:a.sock"}\n`, "/etc/annex.yaml");
   assert.deepEqual(config, {
     listen: { host: "0.0.0.0", port: 8443, http2: false, certFile: "/etc/tls.crt", keyFile: "/abs/tls.key", sni: [] },
-    authentication: { clientCAFile: undefined, tokenFile: undefined, anonymous: false },
+    authentication: { clientCaFile: undefined, tokenFile: undefined, requestHeader: undefined, anonymous: false },
     authorization: { alwaysAllowPaths: ["/healthz", "/livez", "/readyz"], rbacFiles: [] },
     flowControl: { maxReadOnlyInFlight: 400, maxMutatingInFlight: 200 },
     stores: [{ name: "a", address: "unix:/etc/a.sock", protocol: "grpc", tls: undefined }],
@@ -55,6 +55,29 @@ test("parseGatewayConfig() names file, line and field of each fault, in order of
   refuses(
     `${minimal}stores:\n- {name: a, address: "h:1"}\n- {name: a, address: "h:2"}\n`,
     "/etc/annex.yaml:6: stores: names must differ",
+  );
+});
+
+test("parseGatewayConfig() believes no header without an authority and a word about names", () => {
+  const withHeaders = (text: string) => `${minimal}authentication:\n  requestHeader:\n${text}`;
+  const parsed = parseGatewayConfig(
+    withHeaders("    clientCAFile: proxy.crt\n    allowedNames: [a]\n"),
+    "/etc/annex.yaml",
+  );
+  assert.deepEqual(parsed.authentication.requestHeader, {
+    clientCaFile: "/etc/proxy.crt",
+    allowedNames: ["a"],
+    usernameHeaders: ["X-Remote-User"],
+    uidHeaders: [],
+    groupHeaders: ["X-Remote-Group"],
+    extraHeaderPrefixes: ["X-Remote-Extra-"],
+  });
+  refuses(
+    withHeaders("    usernameHeaders: []\n    groupHeaders: [a b]\n"),
+    "/etc/annex.yaml:7: authentication.requestHeader.clientCAFile: must be given",
+    "/etc/annex.yaml:7: authentication.requestHeader.allowedNames: must be given",
+    "/etc/annex.yaml:8: authentication.requestHeader.usernameHeaders: Too small: expected array to have >=1 items",
+    "/etc/annex.yaml:9: authentication.requestHeader.groupHeaders[0]: must be a header's name",
   );
 });
 

@@ -36,6 +36,7 @@ export const configKind = "GatewayConfiguration";
 const maxAliasCount = 100;
 
 const file = z.string().min(1);
+const headerName = z.string().regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, "must be a header's name");
 const storeAddress = z.string().refine(isStoreAddress, "must be unix:PATH or HOST:PORT");
 
 const document = z.strictObject({
@@ -59,6 +60,19 @@ const document = z.strictObject({
     .strictObject({
       clientCAFile: file.optional(),
       tokenFile: file.optional(),
+      // Left out: nobody may say in a header who asks.
+      requestHeader: z
+        .strictObject({
+          clientCAFile: file,
+          // To be said, not to be forgotten: an empty list is every certificate of that authority.
+          allowedNames: z.array(z.string().min(1)),
+          // kube-apiserver's own defaults; a uid is not believed unless somebody says so.
+          usernameHeaders: z.array(headerName).min(1).default(["X-Remote-User"]),
+          uidHeaders: z.array(headerName).default([]),
+          groupHeaders: z.array(headerName).default(["X-Remote-Group"]),
+          extraHeaderPrefixes: z.array(headerName).default(["X-Remote-Extra-"]),
+        })
+        .optional(),
       // Deny by default: who shows no credentials is nobody.
       anonymous: z.boolean().default(false),
     })
@@ -125,8 +139,19 @@ export interface GatewayConfig {
     readonly sni: readonly NamedCertificate[];
   };
   readonly authentication: {
-    readonly clientCAFile: string | undefined;
+    readonly clientCaFile: string | undefined;
     readonly tokenFile: string | undefined;
+    /** Undefined: headers say nothing about who asks. */
+    readonly requestHeader:
+      | {
+          readonly clientCaFile: string;
+          readonly allowedNames: readonly string[];
+          readonly usernameHeaders: readonly string[];
+          readonly uidHeaders: readonly string[];
+          readonly groupHeaders: readonly string[];
+          readonly extraHeaderPrefixes: readonly string[];
+        }
+      | undefined;
     readonly anonymous: boolean;
   };
   readonly authorization: { readonly alwaysAllowPaths: readonly string[]; readonly rbacFiles: readonly string[] };
@@ -303,8 +328,9 @@ function absolute(data: z.infer<typeof document>, folder: string): GatewayConfig
       })),
     },
     authentication: {
-      clientCAFile: optional(authentication.clientCAFile),
+      clientCaFile: optional(authentication.clientCAFile),
       tokenFile: optional(authentication.tokenFile),
+      requestHeader: requestHeaderOf(authentication.requestHeader, at),
       anonymous: authentication.anonymous,
     },
     authorization: { ...authorization, rbacFiles: authorization.rbacFiles.map(at) },
@@ -326,6 +352,15 @@ function absolute(data: z.infer<typeof document>, folder: string): GatewayConfig
     shutdown,
     log,
   };
+}
+
+function requestHeaderOf(
+  given: z.infer<typeof document>["authentication"]["requestHeader"],
+  at: (path: string) => string,
+): GatewayConfig["authentication"]["requestHeader"] {
+  if (given === undefined) return undefined;
+  const { clientCAFile, ...rules } = given;
+  return { ...rules, clientCaFile: at(clientCAFile) };
 }
 
 function formatPlace(place: readonly PropertyKey[]): string {

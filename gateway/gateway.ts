@@ -185,6 +185,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         throw error;
       },
     ));
+  if (listener !== undefined) authentication.onClientCas(() => listener.reload());
   return {
     url: listener === undefined ? "" : urlOf(listener),
     registered: registered.promise,

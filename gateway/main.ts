@@ -36,9 +36,7 @@ export {
 /** Starts a gateway. @throws Error with a sentence for people if a file can't be read or the port is taken. */
 export async function startGateway(config: GatewayConfig, { log }: { log: Logger }): Promise<RunningGateway> {
   const authentication = createAuthentication({
-    ...(config.authentication.clientCAFile === undefined ? {} : { clientCaFile: config.authentication.clientCAFile }),
-    ...(config.authentication.tokenFile === undefined ? {} : { tokenFile: config.authentication.tokenFile }),
-    anonymous: config.authentication.anonymous,
+    ...config.authentication,
     clock: () => new Date(),
     log,
   });

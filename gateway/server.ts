@@ -57,7 +57,8 @@ export interface ServerRooms {
 
 /** One request on its way. */
 interface Passage {
-  readonly request: HttpRequest;
+  /** Once the user is known, without what said so. */
+  request: HttpRequest;
   readonly auditId: string;
   readonly query: Query;
   readonly info: RequestInfo;
@@ -104,9 +105,10 @@ export function createHandler(rooms: ServerRooms): (request: HttpRequest) => Pro
 }
 
 async function passThrough(passage: Passage, rooms: ServerRooms): Promise<HttpAnswer> {
-  const { request, info, warnings } = passage;
-  const { user, warnings: told } = await rooms.authentication.authenticate(request);
+  const { info, warnings } = passage;
+  const { user, request, warnings: told } = await rooms.authentication.authenticate(passage.request);
   passage.user = user;
+  passage.request = request;
   for (const warning of told) warnings.add(warning);
   const leave = rooms.flowControl.enter({ verb: info.verb, groups: user.groups, isLongRunning: isLongRunning(info) });
   if (leave === undefined) return tooManyAnswer();

@@ -73,3 +73,22 @@ export interface HttpAnswer {
 export function isStreamBody(body: HttpAnswer["body"]): body is StreamBody {
   return "start" in body && typeof body.start === "function";
 }
+
+/** Gives the same request as somebody sees it who must not know of some headers, by their lower-case names. */
+export function withoutHeaders(request: HttpRequest, isHidden: (name: string) => boolean): HttpRequest {
+  const rawHeaders = request.rawHeaders.filter(([name]) => !isHidden(name));
+  if (rawHeaders.length === request.rawHeaders.length) return request;
+  const { method, uri, path, query, httpVersion, remoteAddress } = request;
+  return {
+    ...{ method, uri, path, query, httpVersion, remoteAddress },
+    header: (name) => rawHeaders.find(([key]) => key === name)?.[1],
+    headers: (name) => rawHeaders.filter(([key]) => key === name).map(([, value]) => value),
+    rawHeaders,
+    peerCertificate: () => request.peerCertificate(),
+    // Made when somebody asks: most requests don't.
+    get signal() {
+      return request.signal;
+    },
+    body: () => request.body(),
+  };
+}

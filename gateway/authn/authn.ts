@@ -1,19 +1,22 @@
 /**
- * Says who asks: client certificate, bearer token, or nobody known.
+ * Says who asks: front proxy, client certificate, bearer token, or nobody known.
  *
- *     x509 -> bearer -> (more) -> + system:authenticated
+ *     request header -> x509 -> bearer -> (more) -> + system:authenticated
  *                   all silent -> system:anonymous, if that is allowed
  *     one failed, none succeeded -> 401
  *
- * Only the User leaves this room; tokens and certificates don't. What failed, and why, is for the
- * log alone: a client is told Unauthorized and nothing else.
+ * Only the User leaves this room; tokens, certificates and the headers that name a user don't: the
+ * request goes on without them. What failed, and why, is for the log alone: a client is told
+ * Unauthorized and nothing else.
  * Source: apiserver pkg/authentication/authenticatorfactory/delegating.go, pkg/endpoints/filters/authentication.go.
  */
 import type { HttpRequest } from "../apimachinery/http.ts";
 import { unauthorized } from "../apimachinery/status.ts";
 import { anonymousUser, systemUnauthenticated, type User } from "../apimachinery/user.ts";
+import { type Authorities, createAuthorityFile } from "./authority-file.ts";
 import { bearerAuthenticator, staticTokens, type TokenAuthenticator } from "./bearer.ts";
-import { type Certificate, parseCertificates } from "./certificate.ts";
+import type { Certificate } from "./certificate.ts";
+import { type FrontProxyRules, requestHeaderAuthenticator, withoutCredentials } from "./request-header.ts";
 import { parseTokenFile } from "./token-file.ts";
 import { type Authenticator, unionAuthenticator, withAuthenticatedGroup } from "./union.ts";
 import { createWatchedFile, type Log, type WatchFile, watchOnDisk } from "./watched-file.ts";
@@ -26,22 +29,29 @@ export { type Authenticator, unionAuthenticator } from "./union.ts";
 export interface Authentication {
   readonly user: User;
   readonly warnings: readonly string[];
+  /** The request without what said who asks. */
+  readonly request: HttpRequest;
+}
+
+/** A front proxy's authority and names, as files and values. */
+export interface RequestHeaderOptions extends Omit<FrontProxyRules, "roots"> {
+  /** PEM bundle. It must be another authority than the clients': whose certificate it signs may name any user. */
+  readonly clientCaFile: string;
 }
 
 /** What users are known by. Without a file its kind of credentials is not looked at. */
 export interface AuthenticationOptions {
+  readonly requestHeader?: RequestHeaderOptions | undefined;
   /** PEM bundle of the authorities whose client certificates count. */
-  readonly clientCaFile?: string;
+  readonly clientCaFile?: string | undefined;
   /** CSV of static tokens. */
-  readonly tokenFile?: string;
+  readonly tokenFile?: string | undefined;
   /** Whether a request without credentials is let through as system:anonymous. */
   readonly anonymous: boolean;
   readonly clock: () => Date;
   readonly log: Log;
   /** Asked after certificates and tokens, in order. */
   readonly more?: readonly Authenticator[];
-  /** Called with each new bundle after the first, so that TLS can name the right authorities. */
-  readonly onClientCas?: (pem: string) => void;
   /** Tells of changed files. Default: from the disk. */
   readonly watchFile?: WatchFile;
 }
@@ -50,8 +60,10 @@ export interface AuthenticationOptions {
 export interface Authenticating {
   /** @throws StatusError 401 if credentials are wrong, or missing where nobody may be anonymous. */
   authenticate(request: HttpRequest): Promise<Authentication>;
-  /** The authorities' bundle as PEM, `""` without one. */
+  /** PEM of all authorities that a client's certificate may come from, `""` without one. */
   clientCas(): string;
+  /** Calls back whenever `clientCas` gives something else, so that TLS can name the right authorities. */
+  onClientCas(listener: () => void): void;
   /** Stops watching files. */
   close(): void;
 }
@@ -61,22 +73,35 @@ export interface Authenticating {
  * @throws Error naming file and line if a file can't be read or makes no sense.
  */
 export function createAuthentication(options: AuthenticationOptions): Authenticating {
-  const { log, clock, onClientCas, watchFile = watchOnDisk } = options;
+  const { log, clock, requestHeader, watchFile = watchOnDisk } = options;
   const files: { close(): void }[] = [];
+  const bundles = new Map<string, Authorities>();
   const authenticators: Authenticator[] = [];
-  let pem = "";
-
-  if (options.clientCaFile !== undefined) {
-    const path = options.clientCaFile;
-    let roots: readonly Certificate[] = [];
-    const load = (text: string) => {
-      roots = readBundle(text, path);
-      const isFirst = pem === "";
-      pem = text;
-      if (!isFirst) onClientCas?.(text);
+  const listeners: (() => void)[] = [];
+  const onChange = () => {
+    for (const listener of listeners) listener();
+  };
+  const follow = (path: string, title: string): Authorities => {
+    const check = (roots: readonly Certificate[]) => {
+      if (requestHeader?.allowedNames.length !== 0) return;
+      assertApart(
+        roots,
+        [...bundles].filter(([name]) => name !== title).flatMap(([, one]) => one.roots()),
+      );
     };
-    files.push(createWatchedFile({ path, load, log, watchFile }));
-    authenticators.push(x509Authenticator({ roots: () => roots, clock }));
+    const authorities = createAuthorityFile({ path, title, log, watchFile, check, onChange });
+    bundles.set(title, authorities);
+    files.push(authorities);
+    return authorities;
+  };
+
+  if (requestHeader !== undefined) {
+    const { roots } = follow(requestHeader.clientCaFile, "request header client CA file");
+    authenticators.push(requestHeaderAuthenticator({ rules: () => ({ ...requestHeader, roots: roots() }), clock }));
+  }
+  if (options.clientCaFile !== undefined) {
+    const { roots } = follow(options.clientCaFile, "client CA file");
+    authenticators.push(x509Authenticator({ roots, clock }));
   }
   if (options.tokenFile !== undefined) {
     const path = options.tokenFile;
@@ -95,15 +120,28 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
     async authenticate(request) {
       const warnings: string[] = [];
       const user = await known(union, request, warnings, log);
-      if (user !== undefined) return { user: withAuthenticatedGroup(user), warnings };
-      if (!options.anonymous) throw unauthorized();
-      return { user: anonymous, warnings };
+      if (user === undefined && !options.anonymous) throw unauthorized();
+      return {
+        user: user === undefined ? anonymous : withAuthenticatedGroup(user),
+        warnings,
+        request: withoutCredentials(request, requestHeader),
+      };
     },
-    clientCas: () => pem,
+    clientCas: () => [...bundles.values()].map((one) => one.pem()).join("\n"),
+    onClientCas: (listener) => void listeners.push(listener),
     close() {
       for (const file of files) file.close();
     },
   };
+}
+
+/** @throws Error if two kinds of authority have a certificate in common, so that every client could be the front proxy. */
+function assertApart(roots: readonly Certificate[], others: readonly Certificate[]): void {
+  if (!roots.some((root) => others.some((one) => one.raw.equals(root.raw)))) return;
+  throw new Error(
+    "the request header client CA file and the client CA file share a certificate; " +
+      "without allowed names every client could say that it is somebody else",
+  );
 }
 
 const anonymous: User = { name: anonymousUser, uid: "", groups: [systemUnauthenticated], extra: {} };
@@ -122,15 +160,5 @@ async function known(
       "unable to authenticate a request",
     );
     throw unauthorized();
-  }
-}
-
-function readBundle(text: string, path: string): readonly Certificate[] {
-  try {
-    const certificates = parseCertificates(text);
-    if (certificates.length === 0) throw new Error("it holds no PEM block of type CERTIFICATE");
-    return certificates;
-  } catch (error) {
-    throw new Error(`client CA file ${path}: ${(error as Error).message}`, { cause: error });
   }
 }

@@ -122,17 +122,23 @@ export function peer(...chain: readonly Issued[]): PeerCertificate | undefined {
   return issuer;
 }
 
-/** Gives a request with these headers and certificates, and nothing else. */
-export function request(headers: Record<string, string>, certificate?: PeerCertificate): HttpRequest {
+/** Gives a request with these headers, names as listen gives them, and certificates, and nothing else. */
+export function request(
+  headers: Readonly<Record<string, string | readonly string[]>>,
+  certificate?: PeerCertificate,
+): HttpRequest {
+  const rawHeaders = Object.entries(headers).flatMap(([name, values]) =>
+    [values].flat().map((value) => [name.toLowerCase(), value] as const),
+  );
   return {
     method: "GET",
     uri: "/",
     path: "/",
     query: "",
     httpVersion: "1.1",
-    header: (name) => headers[name],
-    headers: (name) => (headers[name] === undefined ? [] : [headers[name]]),
-    rawHeaders: Object.entries(headers),
+    header: (name) => rawHeaders.find(([key]) => key === name)?.[1],
+    headers: (name) => rawHeaders.filter(([key]) => key === name).map(([, value]) => value),
+    rawHeaders,
     remoteAddress: "192.0.2.1",
     peerCertificate: () => certificate,
     signal: new AbortController().signal,

@@ -7,6 +7,7 @@
  */
 import { unauthorized } from "../apimachinery/status.ts";
 import type { Authenticating } from "./authn.ts";
+import { withoutCredentials } from "./request-header.ts";
 import type { Authenticator } from "./union.ts";
 import type { Log } from "./watched-file.ts";
 
@@ -26,9 +27,10 @@ export function givenAuthentication(given: Authenticator | Authenticating, log: 
         );
       }
       if (user === undefined) throw unauthorized();
-      return { user, warnings };
+      return { user, warnings, request: withoutCredentials(request) };
     },
     clientCas: () => "",
+    onClientCas: () => {},
     close: () => {},
   };
 }

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { connect } from "node:tls";
 import { createAuthority, issueServerCertificate } from "../../gateway/certificates/certificates.ts";
-import { createGateway, type GatewayOptions } from "../../gateway/main.ts";
+import { createGateway, type GatewayOptions, type HttpRequest } from "../../gateway/main.ts";
 import { createServingFolder } from "../support/certificates.ts";
 import { admin, ask, startSeed, testType } from "./seed.testing.ts";
 
@@ -73,8 +73,9 @@ test("a watch through a mounted handler streams, and ends when the gateway drain
 test("it listens by itself too, over TLS, with an authentication that brings its own CAs", async (t) => {
   const { certFile, keyFile, authority } = await createServingFolder(t);
   const whole = {
-    authenticate: async () => ({ user: admin, warnings: [] }),
+    authenticate: async (request: HttpRequest) => ({ user: admin, warnings: [], request }),
     clientCas: () => authority.cert,
+    onClientCas: () => {},
     close: () => {},
   };
   const listener = { host: "127.0.0.1", port: 0, certFile, keyFile };
