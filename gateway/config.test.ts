@@ -28,7 +28,13 @@ test("parseGatewayConfig() fills in defaults, makes paths absolute and freezes",
   assert.deepEqual(config, {
     listen: { host: "0.0.0.0", port: 8443, http2: false, certFile: "/etc/tls.crt", keyFile: "/abs/tls.key", sni: [] },
     authentication: { clientCaFile: undefined, tokenFile: undefined, requestHeader: undefined, anonymous: false },
-    authorization: { alwaysAllowPaths: ["/healthz", "/livez", "/readyz"], rbacFiles: [] },
+    authorization: {
+      alwaysAllowPaths: ["/healthz", "/livez", "/readyz"],
+      rbacFiles: [],
+      cluster: "none",
+      webhook: undefined,
+    },
+    cluster: undefined,
     flowControl: { maxReadOnlyInFlight: 400, maxMutatingInFlight: 200 },
     stores: [{ name: "a", address: "unix:/etc/a.sock", protocol: "grpc", tls: undefined }],
     shutdown: { delaySeconds: 0, deadlineSeconds: 60 },
@@ -51,6 +57,10 @@ test("parseGatewayConfig() names file, line and field of each fault, in order of
     "/etc/annex.yaml:8: stores[0].address: must be unix:PATH or HOST:PORT",
     "/etc/annex.yaml:11: stores[1].tls.certFile: must be given",
     "/etc/annex.yaml:11: stores[1].tls.keyFile: must be given",
+  );
+  refuses(
+    `${minimal}authorization:\n  cluster: review\n`,
+    "/etc/annex.yaml:7: authorization.cluster: needs the section cluster, which says how the host cluster is reached",
   );
   refuses(
     `${minimal}stores:\n- {name: a, address: "h:1"}\n- {name: a, address: "h:2"}\n`,

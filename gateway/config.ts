@@ -39,7 +39,7 @@ const file = z.string().min(1);
 const headerName = z.string().regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, "must be a header's name");
 const storeAddress = z.string().refine(isStoreAddress, "must be unix:PATH or HOST:PORT");
 
-const document = z.strictObject({
+const fields = z.strictObject({
   apiVersion: z.literal(configApiVersion),
   kind: z.literal(configKind),
   listen: z.strictObject({
@@ -82,8 +82,22 @@ const document = z.strictObject({
       // What kubelet and load balancers ask without credentials.
       alwaysAllowPaths: z.array(z.string()).default(["/healthz", "/livez", "/readyz"]),
       rbacFiles: z.array(file).default([]),
+      // Who says yes for the host cluster, after the files: a review each time, its roles followed here
+      // before a review, or they alone (access sets, which have the last word).
+      cluster: z.enum(["none", "review", "rolesThenReview", "accessSets"]).default("none"),
+      // SubjectAccessReviews to somebody else, asked before the host cluster.
+      webhook: z
+        .strictObject({
+          kubeconfigFile: file,
+          // As kube-apiserver's delegating servers: short, so that what is taken away is soon gone.
+          allowedSeconds: z.number().min(0).max(3600).default(10),
+          otherwiseSeconds: z.number().min(0).max(3600).default(10),
+        })
+        .optional(),
     })
     .prefault({}),
+  // The cluster that this server extends. Without a kubeconfig: the one that this pod runs in.
+  cluster: z.strictObject({ kubeconfigFile: file.optional() }).optional(),
   flowControl: z
     .strictObject({
       // kube-apiserver's own numbers.
@@ -116,6 +130,11 @@ const document = z.strictObject({
   log: z
     .strictObject({ level: z.enum(["fatal", "error", "warn", "info", "debug", "trace"]).default("info") })
     .prefault({}),
+});
+
+const document = fields.refine(({ authorization, cluster }) => authorization.cluster === "none" || cluster, {
+  path: ["authorization", "cluster"],
+  message: "needs the section cluster, which says how the host cluster is reached",
 });
 
 /** A store of the configuration. `tls` undefined: none. */
@@ -154,7 +173,16 @@ export interface GatewayConfig {
       | undefined;
     readonly anonymous: boolean;
   };
-  readonly authorization: { readonly alwaysAllowPaths: readonly string[]; readonly rbacFiles: readonly string[] };
+  readonly authorization: {
+    readonly alwaysAllowPaths: readonly string[];
+    readonly rbacFiles: readonly string[];
+    readonly cluster: "none" | "review" | "rolesThenReview" | "accessSets";
+    readonly webhook:
+      | { readonly kubeconfigFile: string; readonly allowedSeconds: number; readonly otherwiseSeconds: number }
+      | undefined;
+  };
+  /** Undefined: the host cluster is not asked. Its file undefined: the one that this pod runs in. */
+  readonly cluster: { readonly kubeconfigFile: string | undefined } | undefined;
   readonly flowControl: { readonly maxReadOnlyInFlight: number; readonly maxMutatingInFlight: number };
   readonly stores: readonly ConfiguredStore[];
   readonly shutdown: { readonly delaySeconds: number; readonly deadlineSeconds: number };
@@ -315,7 +343,7 @@ function faultText(issue: z.core.$ZodIssue): string {
 function absolute(data: z.infer<typeof document>, folder: string): GatewayConfig {
   const at = (path: string) => resolve(folder, path);
   const optional = (path: string | undefined) => (path === undefined ? undefined : at(path));
-  const { listen, authentication, authorization, flowControl, shutdown, log } = data;
+  const { listen, authentication, authorization, cluster, flowControl, shutdown, log } = data;
   return {
     listen: {
       ...listen,
@@ -333,7 +361,15 @@ function absolute(data: z.infer<typeof document>, folder: string): GatewayConfig
       requestHeader: requestHeaderOf(authentication.requestHeader, at),
       anonymous: authentication.anonymous,
     },
-    authorization: { ...authorization, rbacFiles: authorization.rbacFiles.map(at) },
+    authorization: {
+      ...authorization,
+      rbacFiles: authorization.rbacFiles.map(at),
+      webhook: authorization.webhook && {
+        ...authorization.webhook,
+        kubeconfigFile: at(authorization.webhook.kubeconfigFile),
+      },
+    },
+    cluster: cluster && { kubeconfigFile: optional(cluster.kubeconfigFile) },
     flowControl,
     stores: data.stores.map(({ name, address, protocol, tls }) => ({
       name,

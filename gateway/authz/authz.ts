@@ -27,6 +27,7 @@ export {
   pathsAuthorizer,
   unionAuthorizer,
 } from "./authorizer.ts";
+export { type ClusterAuthorization, createClusterAuthorization } from "./cluster-authorization.ts";
 export { type ClusterRbac, followClusterRbac } from "./cluster-rbac.ts";
 export { createRbacRules, type RbacLookup, type RbacRules, rbacAuthorizer } from "./rbac.ts";
 export { loadRbacManifests, ManifestError, parseRbacManifest, type RbacManifest } from "./rbac-manifest.ts";

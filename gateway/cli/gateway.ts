@@ -1,6 +1,7 @@
 /** `annex gateway --config FILE`: a gateway in production. */
 import { ManifestError } from "../authz/authz.ts";
 import { ConfigError, loadGatewayConfig, watchConfig } from "../config.ts";
+import { KubeconfigError } from "../kubeclient/kubeclient.ts";
 import { startGateway } from "../main.ts";
 import { createLogger } from "./logger.ts";
 import { sentenceFor } from "./sentence.ts";
@@ -24,8 +25,8 @@ export async function gateway(flags: { readonly config: string }): Promise<numbe
     await running.drain();
     return 0;
   } catch (error) {
-    // These say `file:line: ...` themselves, a line for each fault.
-    if (error instanceof ConfigError || error instanceof ManifestError) {
+    // These name file and field themselves, a line for each fault.
+    if (error instanceof ConfigError || error instanceof ManifestError || error instanceof KubeconfigError) {
       process.stderr.write(`${error.message}\n`);
       return 2;
     }

@@ -68,7 +68,11 @@ export function createKubeClient(endpoint: KubeEndpoint, { userAgent }: { readon
   let running = 0;
 
   function signalOf({ signal, timeoutMs = defaultTimeoutMs }: KubeRequest): AbortSignal {
-    return AbortSignal.any([closed.signal, AbortSignal.timeout(Math.ceil(timeoutMs)), ...(signal === undefined ? [] : [signal])]);
+    return AbortSignal.any([
+      closed.signal,
+      AbortSignal.timeout(Math.ceil(timeoutMs)),
+      ...(signal === undefined ? [] : [signal]),
+    ]);
   }
 
   return {
