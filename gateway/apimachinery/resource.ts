@@ -56,6 +56,11 @@ export interface ResourceCapabilities {
   readonly idempotentWrites: boolean;
   readonly nativeDeleteCollection: boolean;
   readonly projectMetadata: boolean;
+  /** Which of its hooks the store is to be asked. */
+  readonly hookMutate: boolean;
+  readonly hookValidate: boolean;
+  readonly hookConvert: boolean;
+  readonly hookTabulate: boolean;
 }
 
 /** Objects that belong to the user whom a field names. */

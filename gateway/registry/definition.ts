@@ -150,5 +150,9 @@ function capabilitiesFrom(declared: readonly Capability[]): ResourceCapabilities
     idempotentWrites: has(Capability.IDEMPOTENT_WRITES),
     nativeDeleteCollection: has(Capability.NATIVE_DELETE_COLLECTION),
     projectMetadata: has(Capability.PROJECT_METADATA),
+    hookMutate: has(Capability.HOOK_MUTATE),
+    hookValidate: has(Capability.HOOK_VALIDATE),
+    hookConvert: has(Capability.HOOK_CONVERT),
+    hookTabulate: has(Capability.HOOK_TABULATE),
   };
 }

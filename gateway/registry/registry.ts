@@ -10,9 +10,11 @@
 import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { ActionService } from "../../gen/annex/store/v1/action_pb.js";
 import { CatalogService, type DescribeResponse } from "../../gen/annex/store/v1/catalog_pb.js";
+import { HookService } from "../../gen/annex/store/v1/hook_pb.js";
 import { StoreService } from "../../gen/annex/store/v1/store_pb.js";
 import type { ResourceDefinition, ResourceTable } from "../apimachinery/resource.ts";
 import { serviceUnavailable } from "../apimachinery/status.ts";
+import { convertingClient } from "./converting-client.ts";
 import { DefinitionFault, definitionFrom } from "./definition.ts";
 import { createResourceClient } from "./resource-client.ts";
 import { createResourceTable } from "./resource-table.ts";
@@ -240,6 +242,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   async function judge(entry: StoreEntry, description: DescribeResponse): Promise<void> {
     const store = createClient(StoreService, entry.connection.transport);
     const actions = createClient(ActionService, entry.connection.transport);
+    const hooks = createClient(HookService, entry.connection.transport);
     const previous = new Map(entry.definitions.map((definition) => [JSON.stringify(plain(definition)), definition]));
     const definitions: ResourceDefinition[] = [];
     const refused: Refusal[] = [];
@@ -258,10 +261,8 @@ export function createRegistry(options: RegistryOptions): Registry {
         isWaiting ||= taken !== undefined;
         const reason = taken ?? (await options.admit(definition));
         if (reason !== undefined) throw new DefinitionFault(reason);
-        clients.set(
-          definition,
-          createResourceClient({ definition, storeName: entry.config.name, store, actions, log }),
-        );
+        const client = createResourceClient({ definition, storeName: entry.config.name, store, actions, hooks, log });
+        clients.set(definition, convertingClient(client, definition));
         definitions.push(definition);
       } catch (error) {
         if (!(error instanceof DefinitionFault)) throw error;

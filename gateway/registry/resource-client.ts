@@ -7,6 +7,7 @@
 import { type CallOptions, type Client, Code, ConnectError } from "@connectrpc/connect";
 import type { ActionService } from "../../gen/annex/store/v1/action_pb.js";
 import type { ErrorDetail } from "../../gen/annex/store/v1/error_pb.js";
+import type { HookService } from "../../gen/annex/store/v1/hook_pb.js";
 import type { StoredObject as StoredMessage } from "../../gen/annex/store/v1/object_pb.js";
 import {
   type ListResponse,
@@ -16,7 +17,9 @@ import {
 } from "../../gen/annex/store/v1/store_pb.js";
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
 import { conflict, modifiedText } from "../apimachinery/status.ts";
+import { contextOf } from "./context.ts";
 import { storeErrorFrom } from "./errors.ts";
+import { createHookClient } from "./hook-client.ts";
 import { SessionBroken } from "./session.ts";
 import {
   type CallContext,
@@ -36,6 +39,7 @@ export interface ResourceClientOptions {
   readonly storeName: string;
   readonly store: Client<typeof StoreService>;
   readonly actions: Client<typeof ActionService>;
+  readonly hooks: Client<typeof HookService>;
   readonly log: { error(fields: object, message: string): void };
 }
 
@@ -88,6 +92,8 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
   }
 
   return {
+    hooks: createHookClient(options),
+
     async get(key, read, context) {
       try {
         const request = { context: contextOf(context), resource, key, read: readOf(read) };
@@ -270,27 +276,6 @@ function preconditionsOf(preconditions: WritePreconditions) {
   return {
     ...(preconditions.revision === undefined ? {} : { revision: preconditions.revision }),
     ...(preconditions.uid === undefined ? {} : { uid: preconditions.uid }),
-  };
-}
-
-function contextOf(call: Omit<CallContext, "timeoutMs" | "signal">) {
-  const user = call.user;
-  return {
-    requestId: call.requestId,
-    ...(user === undefined
-      ? {}
-      : {
-          user: {
-            name: user.name,
-            uid: user.uid,
-            groups: [...user.groups],
-            extra: Object.fromEntries(
-              Object.entries(user.extra).map(([key, values]) => [key, { values: [...values] }]),
-            ),
-          },
-        }),
-    clientVersion: call.clientVersion,
-    userAgent: call.userAgent,
   };
 }
 

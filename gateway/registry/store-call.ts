@@ -4,6 +4,7 @@
  * A store may answer a list with more than was asked; whoever calls filters again.
  * Source: proto/annex/store/v1/store.proto.
  */
+import type { FieldError } from "../apimachinery/field-error.ts";
 import type { User } from "../apimachinery/user.ts";
 
 /** Names one object of a resource. `namespace` is `""` for a cluster-scoped one. */
@@ -16,6 +17,8 @@ export interface ObjectKey {
 export interface StoredObject extends ObjectKey {
   readonly revision: bigint;
   readonly json: Uint8Array;
+  /** Its forms in other versions, by their names, where its store converts. */
+  readonly versions?: ReadonlyMap<string, Uint8Array>;
 }
 
 /** Who asks and for how long. Travels with each call. */
@@ -121,6 +124,36 @@ export interface InvokeAnswer {
   readonly warnings: readonly string[];
 }
 
+/** A write that a hook takes part in. Objects are JSON in the storage version. */
+export interface HookCall {
+  readonly operation: "CREATE" | "UPDATE" | "DELETE";
+  readonly key: ObjectKey;
+  /** `""`: the object itself. */
+  readonly subresource: string;
+  /** Empty for a delete. */
+  readonly json: Uint8Array;
+  /** Empty for a create. */
+  readonly oldJson: Uint8Array;
+  readonly dryRun: boolean;
+  readonly context: CallContext;
+}
+
+/**
+ * A store's hooks. Each throws StatusError in the words of a webhook that failed or denied the request.
+ */
+export interface HookClient {
+  /** `json` undefined: unchanged. */
+  mutate(call: HookCall): Promise<{ readonly json: Uint8Array | undefined; readonly warnings: readonly string[] }>;
+  /** Errors: the object is refused. */
+  validate(call: HookCall): Promise<{ readonly errors: readonly FieldError[]; readonly warnings: readonly string[] }>;
+  /** Gives objects in a version, in the same order and number. */
+  convert(
+    version: string,
+    objects: readonly Uint8Array[],
+    caller: Pick<CallContext, "requestId" | "signal" | "timeoutMs">,
+  ): Promise<readonly Uint8Array[]>;
+}
+
 /**
  * The verbs of one resource at its store.
  *
@@ -129,6 +162,7 @@ export interface InvokeAnswer {
  * errors.ts says. A lost compare-and-swap throws WriteConflict.
  */
 export interface ResourceClient {
+  readonly hooks: HookClient;
   /** Undefined: there is no such object. */
   get(key: ObjectKey, read: ReadAt, call: CallContext): Promise<StoredObject | undefined>;
   list(list: ListCall, call: CallContext): Promise<ListPage>;

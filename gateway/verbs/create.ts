@@ -12,6 +12,7 @@ import {
   type WriteScope,
   warningsOnCreate,
 } from "../lifecycle/lifecycle.ts";
+import { assertStoreAllows, mutate } from "./hooks.ts";
 import { takeBody } from "./intake.ts";
 import { presentInSlices } from "./present.ts";
 import { callOf, type RequestBody, type VerbRequest, type VerbTools } from "./verb-request.ts";
@@ -30,9 +31,23 @@ export async function create(
   const sent = await takeBody(request, tools, body, options.fieldValidation);
   const accepted = acceptForCreate(sent, scopeOf(request, nameOf(sent)));
   for (const warning of accepted.warnings) request.warn(warning);
-  const isGenerated = nameOf(accepted.object) === "";
+  const next = await mutate(request, tools, {
+    operation: "CREATE",
+    scope: scopeOf(request, nameOf(accepted.object)),
+    next: accepted.object,
+    current: undefined,
+    dryRun: options.dryRun,
+  });
+  const isGenerated = nameOf(next) === "";
   for (let attempt = 1; ; attempt++) {
-    const { object, scope } = await prepared(request, tools, accepted.object);
+    const { object, scope } = await prepared(request, tools, next);
+    await assertStoreAllows(request, tools, {
+      operation: "CREATE",
+      scope,
+      next: object,
+      current: undefined,
+      dryRun: options.dryRun,
+    });
     if (attempt === 1) for (const warning of warningsOnCreate(object)) request.warn(warning);
     try {
       return await insert(request, tools, scope, object, options.dryRun);

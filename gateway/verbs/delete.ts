@@ -4,6 +4,7 @@ import type { DeleteOptions, ListOptions } from "../apimachinery/options.ts";
 import { notFound, StatusError } from "../apimachinery/status.ts";
 import { planDeletion } from "../lifecycle/lifecycle.ts";
 import type { ObjectKey } from "../registry/registry.ts";
+import { assertStoreAllows } from "./hooks.ts";
 import { type ListResult, list } from "./list.ts";
 import { keyOf, resourceWord, type VerbRequest, type VerbTools } from "./verb-request.ts";
 import { applyWrite, scopeOf } from "./write.ts";
@@ -35,6 +36,13 @@ async function removeKey(
     dryRun: options.dryRun,
     async decide(current) {
       if (current === undefined) throw notFound(resourceWord(request.resource), key.name);
+      await assertStoreAllows(request, tools, {
+        operation: "DELETE",
+        scope,
+        next: undefined,
+        current: current.value,
+        dryRun: options.dryRun,
+      });
       const plan = planDeletion(current.value, options, scope, tools.clock());
       if (plan.action === "remove") return { action: "remove", next: current.value };
       status = plan.status;

@@ -45,7 +45,7 @@ export async function patch(
       );
       const accepted = acceptForUpdate(patched, scope, "afterAdmission");
       for (const warning of accepted.warnings) request.warn(warning);
-      return await nextState(request, tools, scope, accepted.object, current.value);
+      return await nextState(request, tools, scope, accepted.object, current.value, options.dryRun);
     },
   });
   return written.view;

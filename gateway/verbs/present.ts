@@ -40,7 +40,7 @@ export function present(
   stored: StoredObject,
   revision: bigint,
 ): ObjectView {
-  const value = asObject(finish(jsonParser(stored.json)).value, stored);
+  const value = asObject(finish(jsonParser(formOf(stored, version))).value, stored);
   const schema = schemaOf(version);
   coerceMetadata(value, { dropMalformed: true });
   if (schema !== undefined) {
@@ -57,9 +57,10 @@ export async function presentInSlices(
   stored: StoredObject,
 ): Promise<ObjectView> {
   const { definition, version } = resource;
-  const bytes = stored.json.length;
+  const form = formOf(stored, version);
+  const bytes = form.length;
   if (bytes < slicedFromBytes) return present(schemaOf, definition, version, stored, stored.revision);
-  const value = asObject((await finishInSlices(jsonParser(stored.json))).value, stored);
+  const value = asObject((await finishInSlices(jsonParser(form))).value, stored);
   const schema = schemaOf(version);
   coerceMetadata(value, { dropMalformed: true });
   if (schema !== undefined) {
@@ -71,13 +72,18 @@ export async function presentInSlices(
   return { json, value };
 }
 
-/** Gives the bytes to store: the storage version's apiVersion, no resourceVersion. */
+/**
+ * Gives the bytes to store of an object of a version: without a resourceVersion, under the storage
+ * version's apiVersion, or under its own where the store is to convert it.
+ */
 export async function storedBytes(
   object: JsonObject,
   definition: ResourceDefinition,
   sizeHint: number,
+  version: ResourceVersionDefinition,
 ): Promise<Buffer> {
-  const apiVersion = formatGroupVersion(definition.group, definition.storageVersion);
+  const written = definition.capabilities.hookConvert ? version.name : definition.storageVersion;
+  const apiVersion = formatGroupVersion(definition.group, written);
   const copy = shallowCopy(object);
   copy["apiVersion"] = apiVersion;
   const metadata = object["metadata"];
@@ -87,6 +93,11 @@ export async function storedBytes(
     copy["metadata"] = bare;
   }
   return await runSized(jsonEncoder(copy), sizeHint);
+}
+
+/** The bytes of the version, which a store that converts gives beside its own. */
+function formOf(stored: StoredObject, version: ResourceVersionDefinition): Uint8Array {
+  return stored.versions?.get(version.name) ?? stored.json;
 }
 
 /** Gives a copy that shares its values, to change a field at the top of. */

@@ -21,6 +21,7 @@ import {
   warningsOnUpdate,
 } from "../lifecycle/lifecycle.ts";
 import { sources } from "./create.ts";
+import { assertStoreAllows, mutate } from "./hooks.ts";
 import { takeBody } from "./intake.ts";
 import { looseScaleOf, parentWithScale, scaleOf } from "./scale.ts";
 import { keyOf, type RequestBody, resourceWord, type VerbRequest, type VerbTools } from "./verb-request.ts";
@@ -53,9 +54,10 @@ export async function update(
     dryRun: options.dryRun,
     async decide(current) {
       created = current === undefined;
-      if (current === undefined) return await creation(request, tools, scope, accepted.object);
-      assertUid(accepted.object, current.value, scope);
-      return await nextState(request, tools, scope, accepted.object, current.value);
+      const { object } = accepted;
+      if (current === undefined) return await creation(request, tools, scope, object, options.dryRun);
+      assertUid(object, current.value, scope);
+      return await nextState(request, tools, scope, object, current.value, options.dryRun);
     },
   });
   return { view: written.view, created };
@@ -80,7 +82,8 @@ export async function updateScale(
     async decide(current) {
       if (current === undefined) throw notFound(resourceWord(request.resource), request.info.name);
       const scale = nextScale(looseScaleOf(current.value, paths));
-      return await nextState(request, tools, scope, parentWithScale(current.value, scale, paths), current.value);
+      const next = parentWithScale(current.value, scale, paths);
+      return await nextState(request, tools, scope, next, current.value, options.dryRun);
     },
   });
   return scaleOf(written.view.value, paths);
@@ -93,11 +96,15 @@ export async function nextState(
   scope: WriteScope,
   sent: KubeObject,
   current: KubeObject,
+  dryRun: boolean,
 ): Promise<WriteStep> {
+  const hooked = { operation: "UPDATE", scope, current, dryRun } as const;
+  const mutated = await mutate(request, tools, { ...hooked, next: sent });
   const allowUnconditional = request.resource.definition.capabilities.unconditionalUpdate;
-  const resolved = resolveResourceVersion(sent, current, scope, { allowUnconditional });
+  const resolved = resolveResourceVersion(mutated, current, scope, { allowUnconditional });
   const next = prepareForUpdate(resolved, current, scope);
   await assertValid(request, tools, scope, next, current, validateForUpdate(next, current, scope));
+  await assertStoreAllows(request, tools, { ...hooked, next });
   for (const warning of warningsOnUpdate(next, current, scope)) request.warn(warning);
   if (finishesDeletion(next, current)) return { action: "remove", next };
   return isUnchanged(next, current) ? { action: "none" } : { action: "store", next };
@@ -108,17 +115,21 @@ async function creation(
   tools: VerbTools,
   scope: WriteScope,
   sent: KubeObject,
+  dryRun: boolean,
 ): Promise<WriteStep> {
   const isAllowed = request.resource.definition.createOnUpdate && request.info.subresource === "";
   if (!isAllowed) throw notFound(resourceWord(request.resource), request.info.name);
   await tools.authorize(request, "create", request.info.name);
   assertUid(sent, undefined, scope);
+  const hooked = { operation: "CREATE", scope, current: undefined, dryRun } as const;
+  const mutated = await mutate(request, tools, { ...hooked, next: sent });
   const object = prepareForCreate(
-    resolveResourceVersion(sent, undefined, scope, { allowUnconditional: true }),
+    resolveResourceVersion(mutated, undefined, scope, { allowUnconditional: true }),
     scope,
     sources(tools),
   );
   await assertValid(request, tools, scope, object, undefined, validateForCreate(object, scope));
+  await assertStoreAllows(request, tools, { ...hooked, next: object });
   for (const warning of warningsOnCreate(object)) request.warn(warning);
   return { action: "store", next: object };
 }

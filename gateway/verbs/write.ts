@@ -109,9 +109,9 @@ async function carryOut(
  * @throws StatusError 413 if it is larger than its store takes.
  */
 export async function encodeForStore(request: VerbRequest, object: KubeObject): Promise<Buffer> {
-  const { definition } = request.resource;
+  const { definition, version } = request.resource;
   // How large it will be is known only when it is done: what was large before is worked on in slices.
-  const json = await storedBytes(object, definition, slicedFromBytes);
+  const json = await storedBytes(object, definition, slicedFromBytes, version);
   if (json.length > definition.maxObjectBytes) throw requestEntityTooLarge(`limit is ${definition.maxObjectBytes}`);
   return json;
 }
@@ -125,7 +125,7 @@ export async function writtenView(
 ): Promise<ObjectView> {
   const { definition, version } = request.resource;
   let bytes = json;
-  if (version.name !== definition.storageVersion) {
+  if (version.name !== definition.storageVersion && !definition.capabilities.hookConvert) {
     const shown = shallowCopy(object);
     shown["apiVersion"] = formatGroupVersion(definition.group, version.name);
     shown["metadata"] = shallowCopy(metadataOf(object) ?? {});

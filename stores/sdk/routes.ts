@@ -2,6 +2,7 @@
 import type { ConnectRouter } from "@connectrpc/connect";
 import { ActionService } from "../../gen/annex/store/v1/action_pb.js";
 import { CatalogService } from "../../gen/annex/store/v1/catalog_pb.js";
+import { HookService } from "../../gen/annex/store/v1/hook_pb.js";
 import { SessionService } from "../../gen/annex/store/v1/session_pb.js";
 import { StoreService } from "../../gen/annex/store/v1/store_pb.js";
 import { Health } from "../../gen/grpc/health/v1/health_pb.js";
@@ -9,6 +10,7 @@ import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.js"
 import { actionRoutes } from "./action-routes.ts";
 import { catalogRoutes } from "./catalog-routes.ts";
 import { healthRoutes } from "./health-routes.ts";
+import { hasHooks, hookRoutes } from "./hook-routes.ts";
 import { reflectionRoutes } from "./reflection.ts";
 import type { ServingState } from "./serving-state.ts";
 import { sessionRoutes } from "./session-routes.ts";
@@ -17,9 +19,10 @@ import { storeServiceRoutes } from "./store-routes.ts";
 
 /** Registers everything that a store serves. */
 export function storeRoutes(store: Store, state: ServingState): (router: ConnectRouter) => void {
-  const own = [catalogRoutes(store, state), storeServiceRoutes(store, state), actionRoutes(store, state)];
+  const own = [catalogRoutes, storeServiceRoutes, actionRoutes, hookRoutes].map((make) => make(store, state));
   const actions = store.invoke === undefined ? [] : [ActionService];
-  const services = [CatalogService, StoreService, ...actions, SessionService];
+  const hooks = hasHooks(store) ? [HookService] : [];
+  const services = [CatalogService, StoreService, ...actions, ...hooks, SessionService];
   const routes = [
     ...own,
     sessionRoutes(own, state),

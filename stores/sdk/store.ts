@@ -6,6 +6,7 @@
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ResourceSchema } from "../../gen/annex/store/v1/catalog_pb.js";
+import type { Cause } from "./errors.ts";
 
 /** A resource as its description: the fields of annex.store.v1.Resource. */
 export type ResourceDescription = MessageInitShape<typeof ResourceSchema>;
@@ -156,6 +157,37 @@ export interface InvokeAnswer {
   readonly warnings?: readonly string[];
 }
 
+/** A write that the store takes part in before it is asked to make it. */
+export interface AdmitCall extends Call {
+  readonly operation: "CREATE" | "UPDATE" | "DELETE";
+  /** The name is `""` in a mutate whose name is yet to be generated. */
+  readonly key: ObjectKey;
+  /** `status`; `""`: the object itself. */
+  readonly subresource: string;
+  /** Empty for a delete. */
+  readonly json: Uint8Array;
+  /** Empty for a create. */
+  readonly oldJson: Uint8Array;
+  /** The write will have no effect; the hook must have none either. */
+  readonly dryRun: boolean;
+}
+
+/** Objects to be shown in another version. */
+export interface ConvertCall {
+  readonly requestId: string;
+  readonly group: string;
+  readonly kind: string;
+  /** The version wanted; each object names its own in apiVersion. */
+  readonly targetVersion: string;
+  readonly objects: readonly Uint8Array[];
+  readonly signal: AbortSignal;
+}
+
+/** Objects to be shown as rows of a Table. */
+export interface TabulateCall extends Call {
+  readonly objects: readonly StoredObject[];
+}
+
 /** What a write gives. Without `json` it is what was sent. */
 export interface Written {
   readonly revision: bigint;
@@ -196,6 +228,22 @@ export interface Store {
   delete?(call: DeleteCall): Promise<StoredObject>;
   /** Answers what is not kept. Never called twice for one request. */
   invoke?(call: InvokeCall): Promise<InvokeAnswer>;
+  /**
+   * Changes an object before it is validated; needs CAPABILITY_HOOK_MUTATE. Nothing, or no `json`: it
+   * stays as it is. May throw `forbidden`, as the other hooks of a write.
+   */
+  mutate?(call: AdmitCall): Promise<{ readonly json?: Uint8Array; readonly warnings?: readonly string[] } | undefined>;
+  /** Checks a write last; needs CAPABILITY_HOOK_VALIDATE. With causes it is refused. */
+  validate?(
+    call: AdmitCall,
+  ): Promise<{ readonly causes?: readonly Cause[]; readonly warnings?: readonly string[] } | undefined>;
+  /**
+   * Gives objects in another version, in the same order; needs CAPABILITY_HOOK_CONVERT. Name, namespace
+   * and uid stay as they are.
+   */
+  convert?(call: ConvertCall): Promise<readonly Uint8Array[]>;
+  /** Gives the cells of each object, in the order of the declared columns; needs CAPABILITY_HOOK_TABULATE. */
+  tabulate?(call: TabulateCall): Promise<readonly (readonly unknown[])[]>;
   currentRevision?(call: Call): Promise<{ readonly revision: bigint; readonly lastChange?: bigint }>;
   /**
    * Told the highest revision that a gateway has shown to clients. A store whose head is lower has

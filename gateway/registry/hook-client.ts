@@ -1,0 +1,190 @@
+/**
+ * A store's part in requests: it changes objects, checks them, converts them between versions.
+ *
+ * A hook that fails, or isn't done in time, fails the request in the words of a webhook with
+ * failurePolicy Fail; the log gets what clients must not see.
+ * Source: proto/annex/store/v1/hook.proto; apiserver pkg/admission/plugin/webhook, pkg/util/webhook;
+ * apiextensions-apiserver pkg/apiserver/conversion/webhook_converter.go.
+ */
+import { type Client, Code, ConnectError } from "@connectrpc/connect";
+import { ErrorDetailSchema } from "../../gen/annex/store/v1/error_pb.js";
+import { type HookService, Operation } from "../../gen/annex/store/v1/hook_pb.js";
+import type { FieldError, FieldErrorReason } from "../apimachinery/field-error.ts";
+import { formatGroupVersion } from "../apimachinery/gvk.ts";
+import { isJsonObject, parseJson } from "../apimachinery/json.ts";
+import { nameOf, namespaceOf, uidOf } from "../apimachinery/object.ts";
+import type { ResourceDefinition } from "../apimachinery/resource.ts";
+import { internalError, StatusError, timeout, unknownError } from "../apimachinery/status.ts";
+import { contextOf } from "./context.ts";
+import type { CallContext, HookCall, HookClient } from "./store-call.ts";
+
+/** What a hook client is made with. */
+export interface HookClientOptions {
+  readonly definition: ResourceDefinition;
+  readonly storeName: string;
+  readonly hooks: Client<typeof HookService>;
+  readonly log: { error(fields: object, message: string): void };
+}
+
+/** As a webhook's default timeoutSeconds. */
+const admissionMs = 10_000;
+/** As kube-apiserver waits for a conversion webhook. */
+const conversionMs = 30_000;
+/** Objects, and bytes of them, of one conversion: what a store must take. */
+const batchObjects = 500;
+const batchBytes = 2 * 1024 * 1024;
+
+const operations: Readonly<Record<HookCall["operation"], Operation>> = {
+  CREATE: Operation.CREATE,
+  UPDATE: Operation.UPDATE,
+  DELETE: Operation.DELETE,
+};
+
+/** Makes the hooks of one resource. */
+export function createHookClient({ definition, storeName, hooks, log }: HookClientOptions): HookClient {
+  const { group, plural, kind, storageVersion } = definition;
+
+  function admissionRequest(call: HookCall) {
+    return {
+      context: contextOf(call.context),
+      resource: { group, version: storageVersion, plural, subresource: call.subresource },
+      operation: operations[call.operation],
+      key: call.key,
+      objectJson: call.json,
+      oldObjectJson: call.oldJson,
+      dryRun: call.dryRun,
+    };
+  }
+
+  async function admission<T>(hook: string, call: HookCall, work: (options: object) => Promise<T>): Promise<T> {
+    const name = `${hook}.${plural}.${group}`;
+    const { context } = call;
+    const options = { signal: context.signal, timeoutMs: Math.min(admissionMs, context.timeoutMs) };
+    try {
+      return await twice(() => work(options));
+    } catch (error) {
+      const failed = ConnectError.from(error);
+      if (failed.code === Code.PermissionDenied) throw denied(name, saidBy(failed));
+      log.error({ store: storeName, hook: name, err: error }, "a hook failed");
+      const isOver = failed.code === Code.DeadlineExceeded && context.timeoutMs <= admissionMs;
+      if (isOver) throw timeout("request did not complete within requested timeout");
+      throw internalError(`failed calling webhook "${name}": failed to call webhook: ${whyOf(failed)}`);
+    }
+  }
+
+  async function convertBatch(version: string, objects: readonly Uint8Array[], caller: Caller): Promise<Uint8Array[]> {
+    const request = { requestId: caller.requestId, group, kind, targetVersion: version, objectsJson: [...objects] };
+    const options = { signal: caller.signal, timeoutMs: Math.min(conversionMs, caller.timeoutMs) };
+    let converted: Uint8Array[];
+    try {
+      converted = (await twice(() => hooks.convert(request, options))).objectsJson;
+    } catch (error) {
+      log.error({ store: storeName, resource: plural, version, err: error }, "a conversion failed");
+      throw conversionFailed(objects[0], `failed: ${whyOf(ConnectError.from(error))}`);
+    }
+    if (converted.length !== objects.length) {
+      throw conversionFailed(objects[0], `returned ${converted.length} objects, expected ${objects.length}`);
+    }
+    const wanted = formatGroupVersion(group, version);
+    for (const [index, json] of converted.entries()) {
+      const fault = conversionFault(objects[index] as Uint8Array, json, wanted, kind);
+      if (fault !== undefined)
+        throw conversionFailed(objects[index], `returned invalid converted object at index ${index}: ${fault}`);
+    }
+    return converted;
+  }
+
+  function conversionFailed(json: Uint8Array | undefined, why: string): StatusError {
+    const apiVersion = json === undefined ? "" : String(objectOf(json)?.["apiVersion"] ?? "");
+    return unknownError(`conversion webhook for ${apiVersion}, Kind=${kind} ${why}`);
+  }
+
+  return {
+    mutate: (call) =>
+      admission("mutate", call, async (options) => {
+        const { objectJson, warnings } = await hooks.mutate(admissionRequest(call), options);
+        return { json: objectJson.length === 0 ? undefined : objectJson, warnings };
+      }),
+    validate: (call) =>
+      admission("validate", call, async (options) => {
+        const { causes, warnings } = await hooks.validate(admissionRequest(call), options);
+        const errors = causes.map((cause): FieldError => {
+          const reason = (cause.reason || "FieldValueInvalid") as FieldErrorReason;
+          return { reason, field: cause.field, message: cause.message };
+        });
+        return { errors, warnings };
+      }),
+    async convert(version, objects, caller) {
+      const converted: Uint8Array[] = [];
+      for (const batch of batchesOf(objects)) converted.push(...(await convertBatch(version, batch, caller)));
+      return converted;
+    },
+  };
+}
+
+type Caller = Pick<CallContext, "requestId" | "signal" | "timeoutMs">;
+
+/** Hooks have no effects, so a store that was just away is asked once more. */
+async function twice<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (ConnectError.from(error).code !== Code.Unavailable) throw error;
+    return await work();
+  }
+}
+
+function denied(name: string, why: string): StatusError {
+  const explained = why === "" ? " without explanation" : `: ${why}`;
+  const message = `admission webhook "${name}" denied the request${explained}`;
+  return new StatusError({ code: 403, reason: "Forbidden", message });
+}
+
+/** What the store meant clients to read. */
+function saidBy(error: ConnectError): string {
+  return error.findDetails(ErrorDetailSchema)[0]?.message ?? "";
+}
+
+function whyOf(error: ConnectError): string {
+  const said = saidBy(error);
+  if (said !== "") return said;
+  if (error.code === Code.DeadlineExceeded) return "context deadline exceeded";
+  return error.code === Code.Unavailable ? "the store is not available" : "the store failed";
+}
+
+/** Gives what is wrong with a converted object: conversion may not make another object of it. */
+function conversionFault(before: Uint8Array, after: Uint8Array, apiVersion: string, kind: string): string | undefined {
+  const [from, to] = [objectOf(before), objectOf(after)];
+  if (to === undefined || from === undefined) return "it is no JSON object";
+  if (to["apiVersion"] !== apiVersion)
+    return `invalid groupVersion (expected ${apiVersion}, received ${String(to["apiVersion"])})`;
+  if (to["kind"] !== kind) return `invalid kind (expected ${kind}, received ${String(to["kind"])})`;
+  const changed = [nameOf, namespaceOf, uidOf].findIndex((of) => of(from) !== of(to));
+  return changed < 0
+    ? undefined
+    : `invalid metadata.${["name", "namespace", "uid"][changed]}, which must stay the same`;
+}
+
+function objectOf(json: Uint8Array) {
+  try {
+    const value = parseJson(json);
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function* batchesOf(objects: readonly Uint8Array[]): Generator<readonly Uint8Array[]> {
+  let batch: Uint8Array[] = [];
+  let bytes = 0;
+  for (const object of objects) {
+    if (batch.length > 0 && (batch.length === batchObjects || bytes + object.length > batchBytes)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(object);
+    bytes += object.length;
+  }
+  if (batch.length > 0) yield batch;
+}
