@@ -34,13 +34,19 @@ export class CrdFileError extends Error {
   }
 }
 
-/** What a store that keeps CustomResources offers for each. */
+/** What a store that keeps CustomResources offers for each. keptKind() and imperativeKind() say their own. */
 export interface CrdSupport {
   readonly capabilities: readonly Capability[];
   /** How far back a watch can resume. */
   readonly resumeWindow: { readonly minRevisions: bigint; readonly minAgeMs: bigint };
   readonly maxObjectBytes: bigint;
 }
+
+const noSupport: CrdSupport = {
+  capabilities: [],
+  resumeWindow: { minRevisions: 0n, minAgeMs: 0n },
+  maxObjectBytes: 0n,
+};
 
 const allVerbs = [
   Verb.GET,
@@ -57,7 +63,7 @@ const allVerbs = [
  * Reads definitions from files and folders (`.yaml`, `.yml`, `.json`, not into sub-folders).
  * @throws CrdFileError with every fault of every file.
  */
-export function readCrds(paths: readonly string[], support: CrdSupport): ResourceDescription[] {
+export function readCrds(paths: readonly string[], support: CrdSupport = noSupport): ResourceDescription[] {
   const faults: CrdFault[] = [];
   const resources: ResourceDescription[] = [];
   const owners = new Map<string, string>();

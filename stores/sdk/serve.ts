@@ -7,6 +7,8 @@ import { rmSync } from "node:fs";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { formatAddress, freshSocket, type Place, parseAddress, removeStaleSocket } from "./address.ts";
 import { maxMessageBytes } from "./catalog-routes.ts";
+import { type ListenOptions, listenUsage, parseListenOptions } from "./command-line.ts";
+import { logLine } from "./define.ts";
 import { createListener, type TlsFiles } from "./listener.ts";
 import { storeRoutes } from "./routes.ts";
 import type { Store } from "./store.ts";
@@ -72,9 +74,24 @@ async function listenAt(server: ReturnType<typeof createListener>["server"], pla
 /**
  * Serves a store as a process does: prints the address, stops on SIGTERM and SIGINT.
  *
- * @returns the exit code: 0 after a clean stop, 1 if it can't listen, or if the store failed.
+ * @param options default: what the command line says, and a log of JSON lines on stderr.
+ * @returns the exit code: 0 after a clean stop, 1 if it can't listen, or if the store failed, 2 if the
+ *   command line is off.
  */
-export async function runStore(store: Store, options: ServeOptions): Promise<number> {
+export async function runStore(store: Store, options?: ServeOptions): Promise<number> {
+  if (options !== undefined) return await run(store, options);
+  let listen: ListenOptions;
+  try {
+    listen = parseListenOptions(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\nOptions:\n${listenUsage}`);
+    await store.close?.();
+    return 2;
+  }
+  return await run(store, { ...listen, log: logLine });
+}
+
+async function run(store: Store, options: ServeOptions): Promise<number> {
   // Before the address is out: whoever reads it may stop us at once.
   const signalled = new Promise<undefined>((resolve) => {
     process.once("SIGTERM", () => resolve(undefined));

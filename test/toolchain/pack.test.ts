@@ -8,6 +8,7 @@ import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { root } from "../support/checkout.ts";
 import { type Finished, run } from "../support/run.ts";
+import { describeReadmeStores } from "./readme-stores.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "annex-pack-"));
 const app = join(folder, "app");
@@ -127,9 +128,15 @@ console.log(functions.map((one) => typeof one).join(), StoreService.typeName, st
     [0, "function,function,function,function,function,function annex.store.v1.StoreService undefined none\n"],
     imported.stderr,
   );
+  await typecheck("app.mts");
+});
+
+describeReadmeStores({ app, env, typecheck });
+
+async function typecheck(file: string): Promise<void> {
   // The types of Node are what a TypeScript project has anyway.
   const typeRoots = join(root, "node_modules/@types");
   const flags = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2024", "--types", "node"];
-  const checked = await run(join(bin, "tsc"), [...flags, "--typeRoots", typeRoots, "app.mts"], { cwd: app, env });
+  const checked = await run(join(bin, "tsc"), [...flags, "--typeRoots", typeRoots, file], { cwd: app, env });
   assert.deepEqual([checked.code, checked.stdout], [0, ""]);
-});
+}

@@ -1,0 +1,114 @@
+/** `annex gateway` as a process in front of given stores, with an administrator's kubeconfig. */
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { stringify } from "yaml";
+import {
+  createAuthority,
+  issueClientCertificate,
+  issueServerCertificate,
+  writePrivate,
+} from "../../gateway/certificates/certificates.ts";
+import { annexBin } from "./checkout.ts";
+import { runKubectl } from "./kubectl.ts";
+
+/** What is started. */
+export interface GatewayProcessOptions {
+  /** As in the document: name, address, and what is not by default. */
+  readonly stores: readonly { readonly name: string; readonly address: string; readonly [field: string]: unknown }[];
+  /** Resources that must be served before the test begins, `notes.example.com`. */
+  readonly serves: readonly string[];
+  /** The bin; default: the checkout's. */
+  readonly annex?: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** A gateway that serves. */
+export interface GatewayProcess {
+  readonly url: string;
+  readonly kubeconfig: string;
+  /** SIGTERM, and waits. @returns the exit code. */
+  stop(): Promise<number>;
+}
+
+/** A store may be compiling its tables on a busy machine. */
+const servedTimeoutMs = 30_000;
+const pollMs = 100;
+
+/** Starts a gateway and waits until it serves. @throws Error with what it said. */
+export async function startGatewayProcess(options: GatewayProcessOptions): Promise<GatewayProcess> {
+  const folder = mkdtempSync(join(tmpdir(), "annex-gateway-"));
+  const file = (name: string, text: string) => {
+    writePrivate(join(folder, name), text);
+    return join(folder, name);
+  };
+  const authority = await createAuthority("test-ca");
+  const server = await issueServerCertificate(authority, { names: ["localhost"], ips: ["127.0.0.1"] });
+  const admin = await issueClientCertificate(authority, { name: "admin", groups: ["system:masters"] });
+  const config = file(
+    "gateway.yaml",
+    stringify({
+      apiVersion: "gateway.annex.dev/v1alpha1",
+      kind: "GatewayConfiguration",
+      listen: {
+        host: "127.0.0.1",
+        port: 0,
+        certFile: file("tls.crt", server.cert),
+        keyFile: file("tls.key", server.key),
+      },
+      authentication: { clientCAFile: file("ca.crt", authority.cert) },
+      shutdown: { deadlineSeconds: 5 },
+      stores: options.stores,
+    }),
+  );
+  const args = [options.annex ?? annexBin, "gateway", "--config", config];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], env: options.env ?? process.env });
+  const log: string[] = [];
+  createInterface({ input: child.stderr }).on("line", (line) => log.push(line));
+  const ended = new Promise<number>((resolve) => child.once("close", (code) => resolve(code ?? 1)));
+  async function stop(): Promise<number> {
+    child.kill("SIGTERM");
+    const code = await ended;
+    rmSync(folder, { recursive: true, force: true });
+    return code;
+  }
+  try {
+    const ready = new Promise<string>((resolve) => createInterface({ input: child.stdout }).once("line", resolve));
+    const url = /^ready (\S+)$/.exec((await Promise.race([ready, ended.then(String)])) ?? "")?.[1];
+    if (url === undefined) throw new Error("it is not ready");
+    const kubeconfig = join(folder, "kubeconfig");
+    writeFileSync(kubeconfig, kubeconfigFor(url, authority.cert, admin));
+    await untilServed(kubeconfig, options.serves);
+    return { url, kubeconfig, stop };
+  } catch (error) {
+    await stop();
+    throw new Error(`annex gateway: ${(error as Error).message}\n${log.join("\n")}`, { cause: error });
+  }
+}
+
+async function untilServed(kubeconfig: string, wanted: readonly string[]): Promise<void> {
+  const until = performance.now() + servedTimeoutMs;
+  for (;;) {
+    const { stdout } = await runKubectl(["api-resources", "-o", "name", "--cached=false"], { kubeconfig });
+    const served = stdout.split("\n");
+    const missing = wanted.filter((name) => !served.includes(name));
+    if (missing.length === 0) return;
+    if (performance.now() > until) throw new Error(`${missing.join(", ")} is not served`);
+    await new Promise<void>((resolve) => setTimeout(resolve, pollMs));
+  }
+}
+
+function kubeconfigFor(url: string, ca: string, admin: { readonly cert: string; readonly key: string }): string {
+  const base64 = (text: string) => Buffer.from(text).toString("base64");
+  const user = { "client-certificate-data": base64(admin.cert), "client-key-data": base64(admin.key) };
+  return stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "annex", cluster: { server: url, "certificate-authority-data": base64(ca) } }],
+    users: [{ name: "admin", user }],
+    contexts: [{ name: "annex", context: { cluster: "annex", user: "admin", namespace: "default" } }],
+    "current-context": "annex",
+  });
+}
