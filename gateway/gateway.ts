@@ -30,7 +30,7 @@ import { createRegistry, type StoreConfig, type StoreReport } from "./registry/r
 import { compileTable, type TableColumns } from "./render/render.ts";
 import { compileSchema, type Schema } from "./schema/schema.ts";
 import { createHandler } from "./server.ts";
-import { present, type VerbTools } from "./verbs/verbs.ts";
+import { present, presentInSlices, type VerbTools } from "./verbs/verbs.ts";
 import { gatewayVersion } from "./version.ts";
 import { createWatchCache } from "./watchcache/watchcache.ts";
 
@@ -129,7 +129,10 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const watchcache = createWatchCache({
     registry,
     log,
-    present: (definition, version, stored, revision) => present(schemaOf, definition, version, stored, revision),
+    presenterOf: (definition) => ({
+      now: (version, stored, revision) => present(schemaOf, definition, version, stored, revision),
+      inSlices: (version, stored, revision) => presentInSlices(schemaOf, { definition, version }, stored, revision),
+    }),
   });
   const tools: VerbTools = {
     registry,

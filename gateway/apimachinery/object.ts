@@ -58,6 +58,8 @@ function stringMap(value: JsonValue | undefined): Record<string, string> {
  */
 export interface ObjectView {
   readonly json: Uint8Array;
-  /** The parsed object; parsed on first use and then kept. Never changed by whoever reads it. */
+  /** The parsed object; parsed on first use. Never changed by whoever reads it. */
   readonly value: KubeObject;
+  /** As labelsOf(value), where they are known without parsing. */
+  readonly labels?: Readonly<Record<string, string>>;
 }

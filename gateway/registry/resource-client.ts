@@ -208,7 +208,8 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
       call("get", "", async () => {
         const request = { context: contextOf(context), resource };
         const response = await repeatable(true, () => store.currentRevision(request, callOptions(context)));
-        return response.mark?.revision ?? 0n;
+        const { mark, lastChange } = response;
+        return { revision: mark?.revision ?? 0n, lastChange: lastChange === 0n ? undefined : lastChange };
       }),
   };
 }

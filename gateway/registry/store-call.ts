@@ -89,6 +89,14 @@ export type WatchFrame =
   | { readonly frame: "progress"; readonly revision: bigint }
   | { readonly frame: "expired"; readonly oldestResumable: bigint; readonly reason: string };
 
+/** Where a store stands. */
+export interface Head {
+  /** Of the scope: at least every acknowledged write's revision. */
+  readonly revision: bigint;
+  /** The last revision that changed the resource; undefined: the store doesn't say. */
+  readonly lastChange: bigint | undefined;
+}
+
 /** A write, and what must hold for it. */
 export interface WritePreconditions {
   /** The revision that the object must have now. */
@@ -181,6 +189,5 @@ export interface ResourceClient {
   delete(key: ObjectKey, preconditions: WritePreconditions, call: CallContext): Promise<StoredObject>;
   /** Creates what is not kept. Never called twice for one request. Throws a Status for a conflict too. */
   invoke(invoke: InvokeCall, call: CallContext): Promise<InvokeAnswer>;
-  /** The head of the scope: at least every acknowledged write's revision. */
-  currentRevision(call: CallContext): Promise<bigint>;
+  currentRevision(call: CallContext): Promise<Head>;
 }

@@ -1,9 +1,10 @@
-/** Get: one object, at least as new as asked. Source: apiserver pkg/endpoints/handlers/get.go. */
+/** Get: one object, at least as new as asked: from the copy if that is fresh enough. Source: apiserver pkg/endpoints/handlers/get.go. */
 import { goQuote, parseGoUint64 } from "../apimachinery/go-text.ts";
 import type { ObjectView } from "../apimachinery/object.ts";
 import type { GetOptions } from "../apimachinery/options.ts";
 import { notFound, unknownError } from "../apimachinery/status.ts";
 import type { ReadAt, StoredObject } from "../registry/registry.ts";
+import { keyOf as cacheKeyOf } from "../watchcache/watchcache.ts";
 import { sightOf } from "./ownership.ts";
 import { presentInSlices } from "./present.ts";
 import { reach } from "./reach.ts";
@@ -14,15 +15,23 @@ import { callOf, keyOf, resourceWord, type VerbRequest, type VerbTools } from ".
  * @throws StatusError 404; 500 for a resourceVersion that is no number; 504 for one that isn't reached.
  */
 export async function get(request: VerbRequest, tools: VerbTools, options: GetOptions): Promise<ObjectView> {
-  const at = readAt(options.resourceVersion);
-  if (at.at === "notOlderThan") {
-    await reach(tools.registry.client(request.resource.definition), request, at.revision);
-  }
-  const stored = await read(request, tools, at);
-  const view = await presentInSlices(tools.schemaOf, request.resource, stored);
+  const view = await viewAt(request, tools, readAt(options.resourceVersion));
   const sees = await sightOf(request, tools);
   if (sees?.(view) === false) throw notFound(resourceWord(request.resource), request.info.name);
   return view;
+}
+
+async function viewAt(request: VerbRequest, tools: VerbTools, at: ReadAt): Promise<ObjectView> {
+  const { definition, version } = request.resource;
+  const state = await tools.watchcache.read(definition, at);
+  if (state === undefined) {
+    if (at.at === "notOlderThan") await reach(tools.registry.client(definition), request, at.revision);
+    return await presentInSlices(tools.schemaOf, request.resource, await read(request, tools, at));
+  }
+  const object = state.objects.get(cacheKeyOf(keyOf(request)));
+  if (object === undefined) throw notFound(resourceWord(request.resource), request.info.name);
+  await object.prepare(version);
+  return object.view(version);
 }
 
 /** Reads the stored object that the URL names. @throws StatusError 404. */

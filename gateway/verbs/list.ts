@@ -10,17 +10,20 @@ import type { ObjectView } from "../apimachinery/object.ts";
 import type { ListOptions } from "../apimachinery/options.ts";
 import { badRequest, expired, StatusError } from "../apimachinery/status.ts";
 import type { ListPage, ReadAt, ResourceClient, StoredObject } from "../registry/registry.ts";
+import type { State } from "../watchcache/watchcache.ts";
 import { type ContinueToken, formatContinueToken, parseContinueToken } from "./continue-token.ts";
 import { sightOf } from "./ownership.ts";
 import { presentInSlices } from "./present.ts";
 import { reach } from "./reach.ts";
-import { parseSelection } from "./selection.ts";
+import { keyRange, parseSelection, type Selection } from "./selection.ts";
 import { callOf, type VerbRequest, type VerbTools } from "./verb-request.ts";
 
 /** Objects asked of a store at once, so that one page is a few messages and memory stays small. */
 const storePage = 500;
 /** Work between two turns of the event loop. */
 const sliceMs = 5;
+/** Objects of the copy between two looks at the clock. */
+const checkEvery = 64;
 
 /** What a list gives. */
 export interface ListResult {
@@ -45,10 +48,17 @@ export async function list(request: VerbRequest, tools: VerbTools, options: List
   if (token !== undefined && options.resourceVersion !== "" && options.resourceVersion !== "0") {
     throw badRequest("specifying resource version is not allowed when using continue");
   }
-  const client = tools.registry.client(request.resource.definition);
+  const { definition } = request.resource;
+  const client = tools.registry.client(definition);
   const read = token === undefined ? readAt(options) : readOfToken(token);
+  const state = await tools.watchcache.read(definition, read);
+  if (state !== undefined) {
+    const limit = read.at === "any" && token === undefined ? 0 : options.limit;
+    const revision = read.at === "exact" ? read.revision : state.revision;
+    return await listState(request, { ...state, revision }, selection, { limit, token });
+  }
   // Without snapshots two pages could not be of one state: then the whole list is one page.
-  const canPage = request.resource.definition.capabilities.snapshotList;
+  const canPage = definition.capabilities.snapshotList;
   const limit = canPage && !(read.at === "any" && token === undefined) ? options.limit : 0;
   if (read.at === "notOlderThan") await reach(client, request, read.revision);
 
@@ -96,6 +106,57 @@ export async function list(request: VerbRequest, tools: VerbTools, options: List
     if (canPage) at = { at: "exact", revision };
   }
   return { items, stored, resourceVersion: String(revision), continueToken: "", remainingItemCount: undefined };
+}
+
+/** Lists a state of the copy: nothing but keys is looked at until an object is known to be wanted. */
+async function listState(
+  request: VerbRequest,
+  state: State,
+  selection: Selection,
+  { limit, token }: { readonly limit: number; readonly token: ContinueToken | undefined },
+): Promise<ListResult> {
+  const { version } = request.resource;
+  const { revision, objects } = state;
+  const after = token === undefined ? undefined : cacheKey(request, token.after);
+  const range = keyRange(request.info, after);
+  const items: ObjectView[] = [];
+  const stored: StoredObject[] = [];
+  let turnEnds = performance.now() + sliceMs;
+  let lookedAt = 0;
+  for (const [key, object] of objects.entries(range)) {
+    if (++lookedAt % checkEvery === 0 && performance.now() > turnEnds) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      turnEnds = performance.now() + sliceMs;
+    }
+    if (!selection.matchesKey(object.stored)) continue;
+    const large = object.prepare(version);
+    if (large !== undefined) await large;
+    const view = object.view(version);
+    if (!selection.matches(object.stored, view)) continue;
+    items.push(view);
+    stored.push(object.stored);
+    if (limit === 0 || items.length < limit) continue;
+    const left = objects.count({ ...range, from: `${key}\u0000` });
+    if (left === 0) break;
+    return {
+      items,
+      stored,
+      resourceVersion: String(revision),
+      continueToken: formatContinueToken({
+        revision: token?.revision === -1n ? -1n : revision,
+        after: listKey(request, object.stored),
+        storeToken: new Uint8Array(),
+      }),
+      remainingItemCount: selection.isEverything ? BigInt(left) : undefined,
+    };
+  }
+  return { items, stored, resourceVersion: String(revision), continueToken: "", remainingItemCount: undefined };
+}
+
+/** Gives the copy's key of a list key: see listKey(). */
+function cacheKey(request: VerbRequest, key: string): string {
+  const isWhole = request.info.namespace === "" && request.resource.definition.namespaced;
+  return isWhole ? key : `${request.info.namespace}/${key}`;
 }
 
 /** The part of an object's key by which a collection is ordered: the name alone inside one namespace. */

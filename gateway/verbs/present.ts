@@ -55,11 +55,12 @@ export async function presentInSlices(
   schemaOf: SchemaOf,
   resource: ServedResource,
   stored: StoredObject,
+  revision = stored.revision,
 ): Promise<ObjectView> {
   const { definition, version } = resource;
   const form = formOf(stored, version);
   const bytes = form.length;
-  if (bytes < slicedFromBytes) return present(schemaOf, definition, version, stored, stored.revision);
+  if (bytes < slicedFromBytes) return present(schemaOf, definition, version, stored, revision);
   const value = asObject((await finishInSlices(jsonParser(form))).value, stored);
   const schema = schemaOf(version);
   coerceMetadata(value, { dropMalformed: true });
@@ -67,7 +68,7 @@ export async function presentInSlices(
     await finishInSlices(pruneSteps(schema, value, { trackUnknown: false }));
     await finishInSlices(defaultSteps(schema, value));
   }
-  stamp(value, definition, version, stored.revision);
+  stamp(value, definition, version, revision);
   const json = await finishInSlices(jsonEncoder(value));
   return { json, value };
 }

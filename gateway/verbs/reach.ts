@@ -11,7 +11,7 @@ const reachEveryMs = 100;
 export async function reach(client: ResourceClient, request: VerbRequest, wanted: bigint): Promise<void> {
   const until = performance.now() + reachTimeoutMs;
   for (;;) {
-    const head = await client.currentRevision(callOf(request));
+    const { revision: head } = await client.currentRevision(callOf(request));
     if (head >= wanted) return;
     if (performance.now() + reachEveryMs > until) throw tooLargeResourceVersion(wanted, head);
     await new Promise<void>((resolve) => setTimeout(resolve, reachEveryMs));

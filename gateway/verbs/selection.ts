@@ -7,9 +7,11 @@
 import { isJsonObject, type JsonValue } from "../apimachinery/json.ts";
 import { labelsOf, type ObjectView } from "../apimachinery/object.ts";
 import type { ListOptions } from "../apimachinery/options.ts";
+import type { RequestInfo } from "../apimachinery/request-info.ts";
 import { matchesFields, matchesLabels, parseFieldSelector, parseLabelSelector } from "../apimachinery/selectors.ts";
 import { badRequest } from "../apimachinery/status.ts";
 import type { ObjectKey } from "../registry/registry.ts";
+import type { KeyRange } from "../watchcache/watchcache.ts";
 import type { Sees } from "./ownership.ts";
 import type { VerbRequest } from "./verb-request.ts";
 
@@ -49,7 +51,7 @@ export function parseSelection(request: VerbRequest, options: ListOptions, sees?
     matchesKey,
     matches(key, view) {
       if (!matchesKey(key) || sees?.(view) === false) return false;
-      if (hasLabels && !matchesLabels(labels, labelsOf(view.value))) return false;
+      if (hasLabels && !matchesLabels(labels, view.labels ?? labelsOf(view.value))) return false;
       if (!hasFields) return true;
       return matchesFields(fields, (field) => {
         if (field === "metadata.name") return key.name;
@@ -58,6 +60,13 @@ export function parseSelection(request: VerbRequest, options: ListOptions, sees?
       });
     },
   };
+}
+
+/** Gives the keys of the copy that a URL is about, those after `after` if that is given. */
+export function keyRange({ namespace }: Pick<RequestInfo, "namespace">, after?: string): KeyRange {
+  // A slash ends the namespace, and "0" is the character after it.
+  const [first, end] = namespace === "" ? [undefined, undefined] : [`${namespace}/`, `${namespace}0`];
+  return { from: after === undefined ? first : `${after}\u0000`, to: end };
 }
 
 /** A declared field as selectors compare it: scalars by their text, anything else as nothing. */

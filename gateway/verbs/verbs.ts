@@ -10,7 +10,7 @@ export { type Deleted, remove, removeCollection } from "./delete.ts";
 export { get } from "./get.ts";
 export { type ListResult, list } from "./list.ts";
 export { type PatchBody, patch, patchScale } from "./patch.ts";
-export { present, type SchemaOf } from "./present.ts";
+export { present, presentInSlices, type SchemaOf } from "./present.ts";
 export { scaleOf } from "./scale.ts";
 export { type Updated, update, updateScale } from "./update.ts";
 export { kindWord, type RequestBody, resourceWord, type VerbRequest, type VerbTools } from "./verb-request.ts";

@@ -17,7 +17,7 @@ import { badRequest, StatusError, unknownError } from "../apimachinery/status.ts
 import { type EventRenderer, eventRenderer } from "../render/render.ts";
 import type { CachedObject, Feed, FeedEvent } from "../watchcache/watchcache.ts";
 import { sightOf } from "./ownership.ts";
-import { parseSelection, type Selection } from "./selection.ts";
+import { keyRange, parseSelection, type Selection } from "./selection.ts";
 import { callOf, type VerbRequest, type VerbTools } from "./verb-request.ts";
 
 /** A watch without timeoutSeconds lasts between this and twice this: clients must not all return at once. */
@@ -120,8 +120,11 @@ async function begin(
   }
   if (asked === undefined) {
     // "Now" means every write that was acknowledged before this request.
-    const head = await tools.registry.client(request.resource.definition).currentRevision(callOf(request));
-    await feed.reach(head);
+    const { definition } = request.resource;
+    const head = definition.perUserReads
+      ? await tools.registry.client(definition).currentRevision(callOf(request))
+      : await tools.watchcache.head(definition);
+    await feed.reach(head.lastChange ?? head.revision);
   } else if (sendInitial === true && !isAny) {
     try {
       await feed.reach(asked);
@@ -133,9 +136,14 @@ async function begin(
   const isFromNow = sendInitial === false && (asked === undefined || isAny);
   if (isFromNow) return { after: feed.revision, initial: [], mark: false, markAt: 0n };
   if (asked === undefined || isAny || sendInitial === true) {
-    return { after: feed.revision, initial: feed.objects(), mark, markAt: feed.revision };
+    return { after: feed.revision, initial: initialObjects(feed, request), mark, markAt: feed.revision };
   }
   return { after: asked, initial: [], mark: false, markAt: 0n };
+}
+
+/** The objects that the URL is about, in order. */
+function initialObjects(feed: Feed, request: VerbRequest): readonly CachedObject[] {
+  return [...(feed.state()?.objects.values(keyRange(request.info)) ?? [])];
 }
 
 interface Streaming {
@@ -223,7 +231,8 @@ function stream(watcher: Streaming): void {
     const after = event.after !== undefined && selection.matches(event.after.stored, event.after.view(version));
     if (!before && !after) return undefined;
     const type = after ? (before ? "MODIFIED" : "ADDED") : "DELETED";
-    const make = () => renderer.event(type, after && event.after ? event.after.view(version) : event.gone(version));
+    const make = () =>
+      renderer.event(type, after && event.after ? event.after.view(version) : event.gone.view(version));
     if (!renderer.isShared) return make();
     const key = `${version.name} ${type} ${renderer.sharedKey}`;
     const known = event.frames.get(key);

@@ -5,8 +5,7 @@
  * `broken` (the store is away: subscribers stay, the feed resumes where it was), `closed`. Only
  * lost history or a new epoch ends subscribers with 410; only closing ends them without an error.
  */
-import type { ObjectView } from "../apimachinery/object.ts";
-import type { ResourceDefinition, ResourceVersionDefinition } from "../apimachinery/resource.ts";
+import type { ResourceDefinition } from "../apimachinery/resource.ts";
 import {
   expired,
   StatusError,
@@ -14,23 +13,11 @@ import {
   tooLargeResourceVersion,
   tooManyRequests,
 } from "../apimachinery/status.ts";
-import type { CallContext, ReadAt, ResourceClient, StoredObject, StoreEvent } from "../registry/registry.ts";
+import type { CallContext, ObjectKey, ReadAt, ResourceClient, StoredObject, StoreEvent } from "../registry/registry.ts";
+import { CachedObject, type Presenter } from "./cached-object.ts";
+import { KeyTree } from "./key-tree.ts";
 import { Ring } from "./ring.ts";
-
-/** Turns stored bytes into what clients of a version see, under the given revision. */
-export type Present = (
-  definition: ResourceDefinition,
-  version: ResourceVersionDefinition,
-  stored: StoredObject,
-  revision: bigint,
-) => ObjectView;
-
-/** An object of the copy. */
-export interface CachedObject {
-  readonly stored: StoredObject;
-  /** What clients of a version see; made once for each version. */
-  view(version: ResourceVersionDefinition): ObjectView;
-}
+import { type State, States } from "./states.ts";
 
 /** One change: `before` is undefined for a creation, `after` for a removal. */
 export interface FeedEvent {
@@ -39,7 +26,7 @@ export interface FeedEvent {
   readonly before: CachedObject | undefined;
   readonly after: CachedObject | undefined;
   /** The last state, under the revision of this change: what DELETED shows. */
-  gone(version: ResourceVersionDefinition): ObjectView;
+  readonly gone: CachedObject;
   /** Encoded frames, by whatever key verbs/watch gives them, so that each is made once for all watchers. */
   readonly frames: Map<string, Buffer>;
 }
@@ -61,8 +48,14 @@ export interface Feed {
   readonly revision: bigint;
   /** Waits until the copy has reached a revision. @throws StatusError 504 after three seconds. */
   reach(revision: bigint): Promise<void>;
-  /** Every object of the copy in key order, as of `revision`. */
-  objects(): readonly CachedObject[];
+  /** Waits the same way, but not longer than told. @returns whether it was reached. */
+  reachWithin(revision: bigint, timeoutMs: number): Promise<boolean>;
+  /** Whether the store is being followed: false while it is away, and before the copy is filled. */
+  readonly isFollowing: boolean;
+  /** The copy as of `revision`; undefined until it is filled. */
+  state(): State | undefined;
+  /** The copy as it was at a revision, not above `revision`; undefined if that is no longer known. */
+  stateAt(revision: bigint): State | undefined;
   /**
    * Delivers what came after `after`, at once from the ring and then as it comes.
    * @throws StatusError 410 if history before it is gone.
@@ -83,7 +76,7 @@ export interface OwnFeed {
 export interface FeedOptions {
   readonly definition: ResourceDefinition;
   readonly client: ResourceClient;
-  readonly present: Present;
+  readonly presenter: Presenter;
   /** Undefined: the gateway's own feed, for everybody. */
   readonly own?: OwnFeed;
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
@@ -112,19 +105,20 @@ interface Waiter {
 
 /** Creates a feed and starts to fill it. */
 export function createFeed(options: FeedOptions): Feed {
-  const { definition, client, present, own, log } = options;
+  const { definition, client, presenter, own, log } = options;
   const about = { resource: definition.plural, group: definition.group };
   const stop = new AbortController();
   const subscribers = new Set<Subscriber>();
-  const copy = new Map<string, CachedObject>();
+  const states = new States();
   const waiters = new Set<Waiter>();
   const readyWaiters = new Set<(error: StatusError | undefined) => void>();
   let ring = new Ring<FeedEvent>(0n, ringLimits);
-  let sorted: CachedObject[] | undefined;
+  let objects = KeyTree.empty<CachedObject>();
   let revision = 0n;
   let epoch = "";
   let copyBytes = 0;
   let filled = false;
+  let isFollowing = false;
 
   void run();
 
@@ -144,6 +138,7 @@ export function createFeed(options: FeedOptions): Feed {
           if (own !== undefined) return settleReady(error);
           continue;
         }
+        isFollowing = false;
         log.warn({ ...about, error: (error as Error).message }, "the feed from the store broke; it will be resumed");
         if (!filled)
           settleReady(error instanceof StatusError ? error : serviceUnavailable("the store can't be read", 1));
@@ -154,8 +149,7 @@ export function createFeed(options: FeedOptions): Feed {
   }
 
   async function fill(): Promise<void> {
-    copy.clear();
-    copyBytes = 0;
+    const found = new Map<string, CachedObject>();
     const read: ReadAt = own?.startAt === undefined ? { at: "latest" } : { at: "exact", revision: own.startAt };
     let continueToken: Uint8Array = new Uint8Array();
     let mark: { revision: bigint; epoch: string } | undefined;
@@ -167,12 +161,15 @@ export function createFeed(options: FeedOptions): Feed {
       // Pages of a store without snapshots may be newer than the first mark; following from the
       // first mark repairs them.
       mark ??= { revision: page.revision, epoch: page.epoch };
-      for (const item of page.items) put(cachedObject(item));
+      for (const item of page.items) found.set(keyOf(item), cachedObject(item));
       continueToken = page.continueToken;
     } while (continueToken.length > 0);
     revision = mark.revision;
     epoch = mark.epoch;
-    sorted = undefined;
+    objects = KeyTree.fromSorted([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
+    copyBytes = 0;
+    for (const object of found.values()) copyBytes += object.stored.json.length;
+    states.restart({ revision, objects });
     ring = new Ring<FeedEvent>(revision, ringLimits);
     filled = true;
     settleReady(undefined);
@@ -185,6 +182,7 @@ export function createFeed(options: FeedOptions): Feed {
       switch (frame.frame) {
         case "started":
           if (frame.epoch !== epoch) throw expired("The store began a new epoch.");
+          isFollowing = true;
           break;
         case "events":
           apply(frame.events);
@@ -202,17 +200,18 @@ export function createFeed(options: FeedOptions): Feed {
     const events: FeedEvent[] = [];
     for (const change of changes) {
       if (change.object.revision <= revision) continue;
-      const before = copy.get(keyOf(change.object));
+      const key = keyOf(change.object);
+      const before = objects.get(key);
       const after = change.type === "put" ? cachedObject(change.object) : undefined;
       const event = feedEvent(change, before, after);
-      if (after !== undefined) put(after);
-      else remove(change.object);
+      objects = after === undefined ? objects.without(key) : objects.with(key, after);
+      copyBytes += (after?.stored.json.length ?? 0) - (before?.stored.json.length ?? 0);
       revision = change.object.revision;
       ring.push(event);
+      states.push({ revision, objects });
       events.push(event);
     }
     if (events.length === 0) return;
-    sorted = undefined;
     for (const subscriber of [...subscribers]) subscriber.events(events);
     settleWaiters();
     if (copyBytes > maxCopyBytes) throw new Error(`the copy of ${definition.plural} passed ${maxCopyBytes} bytes`);
@@ -239,50 +238,19 @@ export function createFeed(options: FeedOptions): Feed {
   }
 
   function cachedObject(stored: StoredObject): CachedObject {
-    const views = new Map<string, ObjectView>();
-    return {
-      stored,
-      view(version) {
-        let view = views.get(version.name);
-        if (view === undefined) {
-          view = present(definition, version, stored, stored.revision);
-          views.set(version.name, view);
-        }
-        return view;
-      },
-    };
+    return new CachedObject(stored, stored.revision, presenter);
   }
 
   function feedEvent(change: StoreEvent, before: CachedObject | undefined, after: CachedObject | undefined): FeedEvent {
-    const last = before?.stored ?? change.object;
-    const views = new Map<string, ObjectView>();
+    const { revision: at, json } = change.object;
     return {
-      revision: change.object.revision,
-      cost: change.object.json.length + (before?.stored.json.length ?? 0),
+      revision: at,
+      cost: json.length + (before?.stored.json.length ?? 0),
       before,
       after,
+      gone: new CachedObject(before?.stored ?? change.object, at, presenter),
       frames: new Map(),
-      gone(version) {
-        let view = views.get(version.name);
-        if (view === undefined) {
-          view = present(definition, version, last, change.object.revision);
-          views.set(version.name, view);
-        }
-        return view;
-      },
     };
-  }
-
-  function put(object: CachedObject): void {
-    const key = keyOf(object.stored);
-    copyBytes += object.stored.json.length - (copy.get(key)?.stored.json.length ?? 0);
-    copy.set(key, object);
-  }
-
-  function remove(object: StoredObject): void {
-    const key = keyOf(object);
-    copyBytes -= copy.get(key)?.stored.json.length ?? 0;
-    copy.delete(key);
   }
 
   function settleReady(error: StatusError | undefined): void {
@@ -297,6 +265,24 @@ export function createFeed(options: FeedOptions): Feed {
       waiters.delete(waiter);
       waiter.resolve();
     }
+  }
+
+  async function reachWithin(wanted: bigint, timeoutMs: number): Promise<boolean> {
+    if (wanted <= revision) return true;
+    return await new Promise<boolean>((resolve) => {
+      const waiter = {
+        revision: wanted,
+        resolve: () => {
+          clearTimeout(timer);
+          resolve(true);
+        },
+      };
+      const timer = setTimeout(() => {
+        waiters.delete(waiter);
+        resolve(false);
+      }, timeoutMs);
+      waiters.add(waiter);
+    });
   }
 
   return {
@@ -321,26 +307,14 @@ export function createFeed(options: FeedOptions): Feed {
       });
     },
     async reach(wanted) {
-      if (wanted <= revision) return;
-      await new Promise<void>((resolve, reject) => {
-        const waiter = {
-          revision: wanted,
-          resolve: () => {
-            clearTimeout(timer);
-            resolve();
-          },
-        };
-        const timer = setTimeout(() => {
-          waiters.delete(waiter);
-          reject(tooLargeResourceVersion(wanted, revision));
-        }, reachTimeoutMs);
-        waiters.add(waiter);
-      });
+      if (!(await reachWithin(wanted, reachTimeoutMs))) throw tooLargeResourceVersion(wanted, revision);
     },
-    objects() {
-      sorted ??= [...copy.values()].sort((a, b) => compareKeys(a.stored, b.stored));
-      return sorted;
+    reachWithin,
+    get isFollowing() {
+      return isFollowing;
     },
+    state: () => (filled ? { revision, objects } : undefined),
+    stateAt: (at) => (filled && at <= revision ? states.at(at) : undefined),
     subscribe(after, subscriber) {
       const missed = ring.after(after);
       if (missed === undefined) throw expired(`too old resource version: ${after} (${ring.floor})`);
@@ -357,16 +331,11 @@ export function createFeed(options: FeedOptions): Feed {
   };
 }
 
-/** Orders keys as Kubernetes lists them: `namespace/name`, by bytes. */
-export function compareKeys(a: StoredObject, b: StoredObject): number {
-  if (a.namespace !== b.namespace) return `${a.namespace}/` < `${b.namespace}/` ? -1 : 1;
-  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
-}
-
-const keyOf = (object: StoredObject): string => `${object.namespace}/${object.name}`;
+/** Gives the key of the copy. Kubernetes' order is that of whole keys: `a-b/x` comes before `a/x`. */
+export const keyOf = (object: ObjectKey): string => `${object.namespace}/${object.name}`;
 
 /** The gateway asks for itself. */
-const nobody = { requestId: "", user: undefined, userAgent: "", clientVersion: "" };
+export const nobody = { requestId: "", user: undefined, userAgent: "", clientVersion: "" };
 
 async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;

@@ -1,17 +1,24 @@
 /**
- * For each watched resource one change feed from its store, a copy of its objects and a ring of
- * recent events; from it every watcher is served.
+ * For each resource that is read one change feed from its store, a copy of its objects and a ring of
+ * recent events; from it every watcher is served, and every read that the copy is fresh enough for.
  *
- * The rule that always holds: a subscriber gets each change after its starting revision once, in
- * revision order, until it is told that it can't. A feed starts with the first who needs it and
- * lives as long as the resource is served.
+ * The rules that always hold: a subscriber gets each change after its starting revision once, in
+ * revision order, until it is told that it can't. A read of the latest state shows every write that
+ * was acknowledged before it. A feed starts with the first who needs it and lives as long as the
+ * resource is served.
  * Source: apiserver pkg/storage/cacher.
  */
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
-import type { CallContext, Registry } from "../registry/registry.ts";
-import { createFeed, type Feed, type FeedOptions, type Present } from "./feed.ts";
+import type { CallContext, ReadAt, Registry } from "../registry/registry.ts";
+import type { Presenter } from "./cached-object.ts";
+import { createFeed, type Feed, type FeedOptions, nobody } from "./feed.ts";
+import { type AskHead, createSharedHead } from "./shared-head.ts";
+import type { State } from "./states.ts";
 
-export type { CachedObject, Feed, FeedEvent, Present, Subscriber } from "./feed.ts";
+export type { CachedObject, Presenter } from "./cached-object.ts";
+export { type Feed, type FeedEvent, keyOf, type Subscriber } from "./feed.ts";
+export type { KeyRange, KeyTree } from "./key-tree.ts";
+export type { State } from "./states.ts";
 
 /** The feeds of all resources. */
 export interface WatchCache {
@@ -22,52 +29,107 @@ export interface WatchCache {
    * It can be resumed after `after`, if the store can read that state. Undefined, and 0: it begins now.
    */
   ownFeed(definition: ResourceDefinition, caller: CallContext, after: bigint | undefined): Feed;
+  /**
+   * Gives the copy in a state that is as fresh as asked; undefined: the store must be asked.
+   * @throws StatusError 504 for a revision that isn't reached in three seconds, and what asking the
+   *   store for its head throws.
+   */
+  read(definition: ResourceDefinition, at: ReadAt): Promise<State | undefined>;
+  /** Gives the store's head as of no earlier than now; those who ask at once share one call. */
+  head(definition: ResourceDefinition): ReturnType<AskHead>;
   /** Ends every feed; watchers see the end of their stream. */
   close(): void;
 }
 
-/** What the cache is made with. `present` turns stored bytes into what clients of a version see. */
+/** What the cache is made with. */
 export interface WatchCacheOptions extends Pick<FeedOptions, "log"> {
   readonly registry: Registry;
-  readonly present: Present;
+  /** Turns a resource's stored objects into what clients see. */
+  readonly presenterOf: (definition: ResourceDefinition) => Presenter;
+}
+
+/** A call for the head that takes longer has failed. */
+const headTimeoutMs = 10_000;
+/** How long a read of the latest state waits for the copy before it asks the store: the copy is near, or broken. */
+const freshWaitMs = 1_000;
+
+/** What is kept of one resource. */
+interface Entry {
+  readonly feed: Feed;
+  readonly askHead: AskHead;
 }
 
 /** Creates the cache. A feed whose resource goes away, or is described anew, ends with its watches. */
 export function createWatchCache(options: WatchCacheOptions): WatchCache {
-  const feeds = new Map<ResourceDefinition, Feed>();
+  const { registry, presenterOf, log } = options;
+  const entries = new Map<ResourceDefinition, Entry>();
   const own = new Map<Feed, ResourceDefinition>();
-  const stopListening = options.registry.onChange((table) => {
+  const stopListening = registry.onChange((table) => {
     const served = new Set(table.resources);
-    for (const [definition, feed] of feeds) {
+    for (const [definition, { feed }] of entries) {
       if (served.has(definition)) continue;
-      feeds.delete(definition);
+      entries.delete(definition);
       feed.close();
     }
     for (const [feed, definition] of own) if (!served.has(definition)) feed.close();
   });
+
+  function entryOf(definition: ResourceDefinition): Entry {
+    let entry = entries.get(definition);
+    if (entry === undefined) {
+      const client = registry.client(definition);
+      const never = new AbortController().signal;
+      entry = {
+        feed: createFeed({ definition, client, presenter: presenterOf(definition), log }),
+        askHead: createSharedHead(() => client.currentRevision({ ...nobody, timeoutMs: headTimeoutMs, signal: never })),
+      };
+      entries.set(definition, entry);
+    }
+    return entry;
+  }
+
   return {
-    feed(definition) {
-      let feed = feeds.get(definition);
-      if (feed === undefined) {
-        const client = options.registry.client(definition);
-        feed = createFeed({ definition, client, present: options.present, log: options.log });
-        feeds.set(definition, feed);
-      }
-      return feed;
-    },
+    feed: (definition) => entryOf(definition).feed,
     ownFeed(definition, caller, after = 0n) {
-      const client = options.registry.client(definition);
-      const { present, log } = options;
+      const client = registry.client(definition);
       const startAt = after === 0n || !definition.capabilities.exactRead ? undefined : after;
       const onClose = () => own.delete(feed);
-      const feed: Feed = createFeed({ definition, client, present, log, own: { caller, startAt, onClose } });
+      const presenter = presenterOf(definition);
+      const feed: Feed = createFeed({ definition, client, presenter, log, own: { caller, startAt, onClose } });
       own.set(feed, definition);
       return feed;
     },
+    async read(definition, at) {
+      if (!isCacheable(definition)) return undefined;
+      const { feed, askHead } = entryOf(definition);
+      if (feed.state() === undefined) return undefined;
+      switch (at.at) {
+        case "any":
+          return feed.state();
+        case "exact":
+          return feed.stateAt(at.revision);
+        case "notOlderThan":
+          if (at.revision > feed.revision && !feed.isFollowing) return undefined;
+          await feed.reach(at.revision);
+          return feed.state();
+        case "latest": {
+          // A feed that broke may be far behind: its store is asked anyway.
+          if (!feed.isFollowing) return undefined;
+          const head = await askHead();
+          return (await feed.reachWithin(head.lastChange ?? head.revision, freshWaitMs)) ? feed.state() : undefined;
+        }
+      }
+    },
+    head: (definition) => entryOf(definition).askHead(),
     close() {
       stopListening();
-      for (const feed of [...feeds.values(), ...own.keys()]) feed.close();
-      feeds.clear();
+      for (const feed of [...[...entries.values()].map((entry) => entry.feed), ...own.keys()]) feed.close();
+      entries.clear();
     },
   };
+}
+
+/** Whether a copy can be kept: everybody sees the same, and the store tells what changes. */
+function isCacheable(definition: ResourceDefinition): boolean {
+  return !definition.perUserReads && definition.verbs.includes("watch") && definition.capabilities.resume;
 }
