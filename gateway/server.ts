@@ -138,7 +138,8 @@ async function route(passage: Passage, user: User, rooms: ServerRooms): Promise<
     const found = answerDiscovery({ path: info.path, accept, ifNoneMatch: request.header("if-none-match") }, table);
     if (found === undefined) return notFoundAnswer();
     if (found.document === undefined) return whole(found.status, found.headers, []);
-    const form = formOf(passage);
+    // A document that names its own type was asked for by that type.
+    const form = found.headers["Content-Type"] === undefined ? formOf(passage) : plainJson;
     const headers = { "Content-Type": form.mediaType, ...found.headers };
     return whole(found.status, headers, renderDocument(found.document, form, { keepOrder: true }));
   }
