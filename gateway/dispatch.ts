@@ -7,13 +7,18 @@
  * Source: apiextensions-apiserver pkg/apiserver/customresource_handler.go; apiserver
  * pkg/endpoints/handlers.
  */
-import type { AnswerForm } from "./apimachinery/answer-form.ts";
+import { type AnswerForm, plainJson } from "./apimachinery/answer-form.ts";
 import { formatGroupVersion } from "./apimachinery/gvk.ts";
 import type { HttpAnswer, HttpRequest } from "./apimachinery/http.ts";
 import { isJsonObject, type JsonObject, JsonSyntaxError } from "./apimachinery/json.ts";
 import type { ObjectView } from "./apimachinery/object.ts";
 import type { RequestInfo } from "./apimachinery/request-info.ts";
-import { isImperative, type ResourceVerb, type ServedResource } from "./apimachinery/resource.ts";
+import {
+  isImperative,
+  type ResourceVerb,
+  type ServedResource,
+  type SubresourceDefinition,
+} from "./apimachinery/resource.ts";
 import { badRequest, methodNotSupported, notFound, unsupportedMediaType } from "./apimachinery/status.ts";
 import type { User } from "./apimachinery/user.ts";
 import { YamlSyntaxError } from "./apimachinery/yaml.ts";
@@ -64,6 +69,8 @@ export async function dispatchVerb(given: DispatchRequest, tools: verbs.VerbTool
   if (definition.namespaced && !isNamespacedRequest && !mayCrossNamespaces) return undefined;
   const warning = deprecationWarning(resource);
   if (warning !== undefined) warnings.add(warning);
+  const subresource = definition.subresources.find((one) => one.name === info.subresource);
+  if (subresource !== undefined) return await answerConnect(given, tools, subresource);
   assertServed(given);
   switch (info.verb) {
     case "get":
@@ -104,13 +111,22 @@ function assertServed({ info, resource }: DispatchRequest): void {
   }
 }
 
-function verbRequest(given: DispatchRequest, scope: { list?: boolean; stream?: boolean } = {}): verbs.VerbRequest {
+/** `answersItself`: the answer comes in the store's language, not in one that the client chose. */
+function verbRequest(
+  given: DispatchRequest,
+  scope: { list?: boolean; stream?: boolean; answersItself?: boolean } = {},
+): verbs.VerbRequest {
   const { http, info, query, resource, user, auditId, warnings } = given;
   const isScale = info.subresource === "scale";
-  const form = negotiateAnswer(
-    { accept: http.header("accept"), userAgent: http.header("user-agent"), prettyQuery: query.get("pretty")?.[0] },
-    { table: !isScale, partial: !isScale, stream: scope.stream === true },
-  );
+  const asked = {
+    accept: http.header("accept"),
+    userAgent: http.header("user-agent"),
+    prettyQuery: query.get("pretty")?.[0],
+  };
+  const form =
+    scope.answersItself === true
+      ? plainJson
+      : negotiateAnswer(asked, { table: !isScale, partial: !isScale, stream: scope.stream === true });
   const isWrite = !["get", "list", "watch"].includes(info.verb);
   return {
     info,
@@ -124,6 +140,37 @@ function verbRequest(given: DispatchRequest, scope: { list?: boolean; stream?: b
     deadline: isWrite ? Math.min(given.deadline, performance.now() + maxWriteMs) : given.deadline,
     warn: (text) => warnings.add(text),
   };
+}
+
+/** @throws StatusError 405 for another method, 400 for a dry run that the store doesn't declare, 415, and what the store answers. */
+async function answerConnect(
+  given: DispatchRequest,
+  tools: verbs.VerbTools,
+  subresource: SubresourceDefinition,
+): Promise<HttpAnswer> {
+  const { http, info, query, resource } = given;
+  assertNameInPath(info.name);
+  if (!subresource.methods.includes(http.method) || subresource.kind === "stream")
+    throw methodNotSupported(verbs.resourceWord(resource), info.verb);
+  if (query.has("dryRun") && !resource.definition.capabilities.dryRun) throw badRequest("dryRun is not supported");
+  const { dryRun } = parseCreateOptions(new Map([...query].filter(([name]) => name === "dryRun")));
+  const body = await http.body();
+  // A body without a type is JSON, as for objects.
+  const contentType = body.length === 0 ? "" : (http.header("content-type") ?? "application/json");
+  const mediaType = contentType.split(";")[0]?.trim().toLowerCase() ?? "";
+  if (body.length > 0 && !subresource.acceptedTypes.includes(mediaType)) {
+    throw unsupportedMediaType(
+      `the body of the request was in an unknown format - accepted media types include: ${subresource.acceptedTypes.join(", ")}`,
+    );
+  }
+  const request = verbRequest(given, { answersItself: true });
+  return await verbs.connect(request, tools, subresource, {
+    httpMethod: http.method,
+    query,
+    contentType,
+    body,
+    dryRun,
+  });
 }
 
 async function answerGet(given: DispatchRequest, tools: verbs.VerbTools): Promise<HttpAnswer> {

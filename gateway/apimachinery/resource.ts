@@ -63,6 +63,19 @@ export interface ResourceCapabilities {
   readonly hookTabulate: boolean;
 }
 
+/** A custom subresource: what a store answers beside the verbs on objects. */
+export interface SubresourceDefinition {
+  readonly name: string;
+  /** `stream`: a connection that lasts, from a WebSocket. */
+  readonly kind: "unary" | "stream";
+  /** HTTP methods that it answers, upper case. */
+  readonly methods: readonly string[];
+  /** What it answers with; group and version `""`: the resource's own. */
+  readonly responseKind: { readonly group: string; readonly version: string; readonly kind: string };
+  /** Media types of bodies that it takes. */
+  readonly acceptedTypes: readonly string[];
+}
+
 /** Objects that belong to the user whom a field names. */
 export interface OwnerScope {
   /** Names of fields, from the object down. */
@@ -94,6 +107,8 @@ export interface ResourceDefinition {
   readonly createOnUpdate: boolean;
   /** `gateway`: the gateway fills and guards metadata. `store`: the store names, stamps and deletes. */
   readonly lifecycle: "gateway" | "store";
+  /** Beside status and scale. */
+  readonly subresources: readonly SubresourceDefinition[];
   /** Largest object in bytes that the store takes. */
   readonly maxObjectBytes: number;
   /** True: the answer of a read depends on who asks; never cached. */

@@ -18,6 +18,7 @@ import {
   type ResourceVerb,
   type ResourceVersionDefinition,
   type ServedResource,
+  type SubresourceDefinition,
 } from "../apimachinery/resource.ts";
 import { compareVersions } from "./version-order.ts";
 
@@ -166,7 +167,31 @@ function legacyEntries(resource: ResourceDefinition, version: ResourceVersionDef
     kind: "Scale",
     verbs,
   };
-  return [main, ...(version.status ? [status] : []), ...(version.scale === undefined ? [] : [scale])];
+  const custom = resource.subresources.map((subresource) => {
+    const { group: responseGroup, version: responseVersion, kind: responseKind } = subresource.responseKind;
+    return {
+      name: `${plural}/${subresource.name}`,
+      singularName: "",
+      namespaced,
+      ...(responseVersion === "" ? {} : { group: responseGroup, version: responseVersion }),
+      kind: responseKind,
+      verbs: connectVerbs(subresource),
+    };
+  });
+  return [main, ...(version.status ? [status] : []), ...(version.scale === undefined ? [] : [scale]), ...custom];
+}
+
+const verbsByMethod: Readonly<Record<string, string>> = {
+  DELETE: "delete",
+  GET: "get",
+  PATCH: "patch",
+  POST: "create",
+  PUT: "update",
+};
+
+/** The verbs that the methods of a subresource are authorized as. */
+function connectVerbs({ methods }: SubresourceDefinition): string[] {
+  return methods.flatMap((method) => verbsByMethod[method] ?? []).sort();
 }
 
 function isServed(resource: ResourceDefinition, version: string): boolean {
@@ -246,6 +271,14 @@ function aggregatedEntry(resource: ResourceDefinition, version: ResourceVersionD
     ...(version.scale === undefined
       ? []
       : [{ subresource: "scale", responseKind: { group: "autoscaling", version: "v1", kind: "Scale" }, verbs }]),
+    ...resource.subresources.map((subresource) => ({
+      subresource: subresource.name,
+      responseKind:
+        subresource.responseKind.version === ""
+          ? { ...responseKind, kind: subresource.responseKind.kind }
+          : { ...subresource.responseKind },
+      verbs: connectVerbs(subresource),
+    })),
   ];
   return {
     resource: plural,

@@ -56,6 +56,7 @@ export function widgets(
       },
       createOnUpdate: false,
       lifecycle: "gateway",
+      subresources: [],
       maxObjectBytes: 1_000_000,
       perUserReads: false,
       ownerScope: undefined,

@@ -5,7 +5,7 @@
  * pkg/controller/openapi/builder/builder.go.
  */
 import type { JsonObject } from "../apimachinery/json.ts";
-import type { ResourceVerb, ServedResource } from "../apimachinery/resource.ts";
+import type { ResourceVerb, ServedResource, SubresourceDefinition } from "../apimachinery/resource.ts";
 
 /** A query parameter. */
 export interface Parameter {
@@ -15,11 +15,11 @@ export interface Parameter {
 }
 
 /** What an operation sends or gets. */
-export type Shape = "object" | "list" | "patch" | "deleteOptions" | "status" | "scale";
+export type Shape = "object" | "list" | "patch" | "deleteOptions" | "status" | "scale" | "text";
 
 /** One operation. */
 export interface Operation {
-  readonly method: "get" | "post" | "put" | "patch" | "delete";
+  readonly method: "get" | "post" | "put" | "patch" | "delete" | "head" | "options";
   readonly id: string;
   readonly tag: string;
   /** `x-kubernetes-action`. */
@@ -29,6 +29,8 @@ export interface Operation {
   readonly body: Shape | undefined;
   readonly answers: Readonly<Record<string, Shape>>;
   readonly mediaTypes: readonly string[] | undefined;
+  /** What it is about, where that is another kind than the resource's. */
+  readonly kind?: { readonly group: string; readonly version: string; readonly kind: string };
 }
 
 /** A path and its operations. */
@@ -193,7 +195,26 @@ function entriesOf({ definition, version }: ServedResource): readonly Entry[] {
     ]);
   if (version.status) subresource("status", "object");
   if (version.scale !== undefined) subresource("scale", "scale");
+  for (const custom of definition.subresources) {
+    const path = `${collection}/{name}/${custom.name}`;
+    const connects = (suffix: string) =>
+      custom.methods.map((method): Untagged => {
+        const id = `connect${stem}${camel(method.toLowerCase())}${scoped}${camel(custom.name)}${suffix}`;
+        const what = `Connects ${method} requests to the ${custom.name} of a ${kind}.`;
+        const word = method.toLowerCase() as Operation["method"];
+        return {
+          ...operation(word, id, "connect", what, [], { 200: "text" }),
+          kind: kindOf(custom, group, version.name),
+        };
+      });
+    add(path, true, connects(""));
+    add(`${path}/{path}`, true, connects("WithPath"));
+  }
   return entries;
+}
+
+function kindOf({ responseKind }: SubresourceDefinition, group: string, version: string) {
+  return responseKind.version === "" ? { group, version, kind: responseKind.kind } : responseKind;
 }
 
 function writes(
@@ -233,7 +254,17 @@ function operation(
   answers: Readonly<Record<string, Shape>>,
   body?: Shape,
 ): Untagged {
-  return { method, id, action, description, parameters: [...parameters, pretty], body, answers, mediaTypes: undefined };
+  const isText = Object.values(answers).includes("text");
+  return {
+    method,
+    id,
+    action,
+    description,
+    parameters: isText ? [] : [...parameters, pretty],
+    body,
+    answers,
+    mediaTypes: undefined,
+  };
 }
 
 /** `gateway.networking` as `GatewayNetworking`. */

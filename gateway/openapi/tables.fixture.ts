@@ -49,6 +49,7 @@ export function definitionWith(change: Partial<ResourceDefinition> = {}): Resour
     },
     createOnUpdate: false,
     lifecycle: "gateway",
+    subresources: [],
     maxObjectBytes: 1_000_000,
     perUserReads: false,
     ownerScope: undefined,

@@ -89,12 +89,14 @@ function pathItem(entry: PathEntry, resource: ServedResource, name: string, list
   item["parameters"] = [
     ...(entry.hasName ? [pathParameter("name", `Name of the ${resource.definition.kind}.`)] : []),
     ...(entry.hasNamespace ? [pathParameter("namespace", "The namespace.")] : []),
+    ...(entry.path.endsWith("/{path}") ? [pathParameter("path", "What follows in the path.")] : []),
   ];
   return item;
 }
 
 function operationItem(operation: Operation, resource: ServedResource, name: string, listName: string): JsonObject {
-  const names: Readonly<Record<Shape, string>> = {
+  const isText = Object.values(operation.answers).includes("text");
+  const names: Readonly<Record<Exclude<Shape, "text">, string>> = {
     object: name,
     list: listName,
     patch: metaNames.patch,
@@ -106,14 +108,14 @@ function operationItem(operation: Operation, resource: ServedResource, name: str
   for (const [status, shape] of Object.entries(operation.answers)) {
     responses[status] = {
       description: status === "201" ? "Created" : status === "202" ? "Accepted" : "OK",
-      schema: { $ref: `#/definitions/${names[shape]}` },
+      schema: shape === "text" ? { type: "string" } : { $ref: `#/definitions/${names[shape]}` },
     };
   }
   const body = operation.body;
   return {
     description: operation.description,
-    consumes: [...(operation.mediaTypes ?? mediaTypes)],
-    produces: mediaTypes,
+    consumes: isText ? ["*/*"] : [...(operation.mediaTypes ?? mediaTypes)],
+    produces: isText ? ["*/*"] : mediaTypes,
     schemes: ["https"],
     operationId: operation.id,
     tags: [operation.tag],
@@ -126,14 +128,14 @@ function operationItem(operation: Operation, resource: ServedResource, name: str
               in: "body",
               // DeleteOptions may be left out.
               ...(body === "deleteOptions" ? {} : { required: true }),
-              schema: { $ref: `#/definitions/${names[body]}` },
+              schema: body === "text" ? { type: "string" } : { $ref: `#/definitions/${names[body]}` },
             },
           ]),
       ...operation.parameters.map(queryParameter),
     ],
     responses,
     "x-kubernetes-action": operation.action,
-    "x-kubernetes-group-version-kind": gvkOf(resource),
+    "x-kubernetes-group-version-kind": operation.kind ? { ...operation.kind } : gvkOf(resource),
   };
 }
 

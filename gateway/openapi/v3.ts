@@ -15,6 +15,8 @@ import {
 import { rewriteSteps } from "./rewrite.ts";
 import { listSchema, rootSchema, unfoldingRule } from "./schemas.ts";
 
+/** What a store answers in its own language. */
+const anyText = { "*/*": { schema: { type: "string" } } };
 const answerTypes = ["application/json", "application/yaml"] as const;
 
 /** Builds the document of one group and version. Gives the event loop a turn after each resource. */
@@ -55,6 +57,7 @@ function pathItem(entry: PathEntry, resource: ServedResource, name: string, list
   item["parameters"] = [
     ...(entry.hasName ? [pathParameter("name", `Name of the ${resource.definition.kind}.`)] : []),
     ...(entry.hasNamespace ? [pathParameter("namespace", "The namespace.")] : []),
+    ...(entry.path.endsWith("/{path}") ? [pathParameter("path", "What follows in the path.")] : []),
   ];
   return item;
 }
@@ -63,7 +66,9 @@ function operationItem(operation: Operation, resource: ServedResource, name: str
   const schemaFor = (shape: Shape): JsonObject => ({
     $ref: `#/components/schemas/${schemaName(shape, name, listName)}`,
   });
-  const content = (shape: Shape, types: readonly string[]) =>
+  const content = (shape: Shape, types: readonly string[]): JsonObject =>
+    shape === "text" ? anyText : contentOf(shape, types);
+  const contentOf = (shape: Shape, types: readonly string[]) =>
     Object.fromEntries(types.map((type) => [type, { schema: schemaFor(shape) }]));
   const requestBody = ({ mediaTypes = answerTypes }: Operation, shape: Shape): JsonObject => ({
     content: content(shape, mediaTypes),
@@ -85,7 +90,7 @@ function operationItem(operation: Operation, resource: ServedResource, name: str
     ...(operation.body === undefined ? {} : { requestBody: requestBody(operation, operation.body) }),
     responses,
     "x-kubernetes-action": operation.action,
-    "x-kubernetes-group-version-kind": gvkOf(resource),
+    "x-kubernetes-group-version-kind": operation.kind ? { ...operation.kind } : gvkOf(resource),
   };
 }
 
@@ -104,6 +109,8 @@ function schemaName(shape: Shape, name: string, listName: string): string {
       return metaNames.status;
     case "scale":
       return metaNames.scale;
+    case "text":
+      throw new TypeError("a text has no schema of its own");
   }
 }
 

@@ -84,7 +84,9 @@ export function convertingClient(client: ResourceClient, definition: ResourceDef
       withConflictShown(call, async () => client.update(key, uid, await stored(json, call), preconditions, call)),
     delete: (key, preconditions, call) => withConflictShown(call, () => client.delete(key, preconditions, call)),
     async invoke(invoke, call) {
-      const answer = await client.invoke({ ...invoke, json: await stored(invoke.json, call) }, call);
+      // What a subresource sends and answers is the store's own affair.
+      if (invoke.subresource !== "") return await client.invoke(invoke, call);
+      const answer = await client.invoke({ ...invoke, body: await stored(invoke.body, call) }, call);
       const [version] = formsFor(call);
       if (version === undefined) return answer;
       return { ...answer, body: (await hooks.convert(version, [answer.body], call))[0] as Uint8Array };

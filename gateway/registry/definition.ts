@@ -12,6 +12,8 @@ import {
   type OwnerScope as OwnerScopeMessage,
   type Resource,
   Scope,
+  type Subresource,
+  SubresourceKind,
   Verb,
   type Version,
 } from "../../gen/annex/store/v1/catalog_pb.js";
@@ -23,6 +25,7 @@ import type {
   ResourceDefinition,
   ResourceVerb,
   ResourceVersionDefinition,
+  SubresourceDefinition,
 } from "../apimachinery/resource.ts";
 
 /** Why a resource is not served. */
@@ -83,10 +86,41 @@ export function definitionFrom(resource: Resource): ResourceDefinition {
     verbs,
     capabilities: capabilitiesFrom(resource.capabilities),
     createOnUpdate: resource.createOnUpdate,
+    subresources: resource.subresources.map((subresource, index) => subresourceFrom(subresource, index, resource)),
     lifecycle: resource.lifecycle === Lifecycle.STORE ? "store" : "gateway",
     maxObjectBytes: Number(resource.maxObjectBytes) || defaultMaxObjectBytes,
     perUserReads: resource.perUserReads,
     ownerScope: resource.ownerScope === undefined ? undefined : ownerScopeFrom(resource.ownerScope),
+  };
+}
+
+const methods = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
+
+function subresourceFrom(
+  subresource: Subresource,
+  index: number,
+  { kind, subresources }: Resource,
+): SubresourceDefinition {
+  const { name, httpMethods, responseGroup, responseVersion, responseKind, acceptedContentTypes } = subresource;
+  const at = `subresources[${index}]`;
+  if (!/^[a-z]([-a-z0-9]*[a-z0-9])?$/.test(name)) throw new DefinitionFault(`${at}.name: "${name}" is no DNS label`);
+  if (name === "status" || name === "scale") throw new DefinitionFault(`${at}.name: ${name} stands in a version`);
+  if (subresources.findIndex((one) => one.name === name) < index)
+    throw new DefinitionFault(`${at}.name: "${name}" is there twice`);
+  if (subresource.kind === SubresourceKind.UNSPECIFIED)
+    throw new DefinitionFault(`${at}.kind: must be unary or stream`);
+  if (httpMethods.length === 0) throw new DefinitionFault(`${at}.http_methods: at least one is required`);
+  const unknown = httpMethods.find((method) => !methods.includes(method));
+  if (unknown !== undefined)
+    throw new DefinitionFault(`${at}.http_methods: "${unknown}" is none of ${methods.join(", ")}`);
+  if ((responseGroup !== "" || responseVersion !== "") && (responseVersion === "" || responseKind === ""))
+    throw new DefinitionFault(`${at}.response_kind: a group needs a version and a kind`);
+  return {
+    name,
+    kind: subresource.kind === SubresourceKind.STREAM ? "stream" : "unary",
+    methods: httpMethods,
+    responseKind: { group: responseGroup, version: responseVersion, kind: responseKind || kind },
+    acceptedTypes: acceptedContentTypes.length === 0 ? ["application/json"] : acceptedContentTypes,
   };
 }
 

@@ -185,24 +185,24 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
         return written(response.object, key, new Uint8Array());
       }),
 
-    invoke: (invoke, context) =>
-      call("create", "", async () => {
-        const { namespace, json: body, dryRun } = invoke;
-        const request = {
-          context: contextOf(context),
-          resource,
-          key: { namespace, name: "" },
-          httpMethod: "POST",
-          contentType: "application/json",
-          body,
-          dryRun,
-        };
-        const answer = await actions.invoke(request, callOptions(context));
-        return { status: answer.httpStatus, body: answer.body, warnings: answer.warnings };
-      }).catch((error: unknown) => {
+    async invoke(invoke, context) {
+      const { key, subresource, query, parent } = invoke;
+      const request = {
+        ...invoke,
+        context: contextOf(context),
+        resource: { ...resource, subresource },
+        query: Object.fromEntries([...query].map(([name, values]) => [name, { values: [...values] }])),
+        ...(parent === undefined ? {} : { parent: messageOf(parent) }),
+      };
+      try {
+        const answer = await call("create", key.name, () => actions.invoke(request, callOptions(context)));
+        const { httpStatus, contentType, body, warnings } = answer;
+        return { status: httpStatus, contentType, body, warnings };
+      } catch (error) {
         if (!(error instanceof WriteConflict)) throw error;
-        throw conflict({ group: definition.group, word: definition.plural }, "", modifiedText);
-      }),
+        throw conflict({ group: definition.group, word: definition.plural }, key.name, modifiedText);
+      }
+    },
 
     currentRevision: (context) =>
       call("get", "", async () => {
@@ -248,6 +248,10 @@ function storedFrom(message: StoredMessage): StoredObject {
     revision: message.revision,
     json: message.json,
   };
+}
+
+function messageOf({ namespace, name, revision, json }: StoredObject) {
+  return { key: { namespace, name }, revision, json };
 }
 
 /** A store may leave out the bytes that it was sent. */

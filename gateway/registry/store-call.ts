@@ -115,18 +115,33 @@ export class WriteConflict extends Error {
   }
 }
 
-/** A create of an imperative kind: the object as JSON in the storage version. */
+/** A create of an imperative kind, or a request to a custom subresource. */
 export interface InvokeCall {
-  readonly namespace: string;
-  readonly json: Uint8Array;
+  /** The name is `""` for a create of an imperative kind. */
+  readonly key: ObjectKey;
+  /** `""`: the object itself. */
+  readonly subresource: string;
+  /** Upper case. */
+  readonly httpMethod: string;
+  readonly query: ReadonlyMap<string, readonly string[]>;
+  /** What follows the subresource in the path, with its slashes. */
+  readonly subpath: string;
+  /** `""` without a body. */
+  readonly contentType: string;
+  /** Of an imperative kind the object as JSON in the storage version. */
+  readonly body: Uint8Array;
   /** Only where the store declares dry runs. */
   readonly dryRun: boolean;
+  /** The object that a subresource belongs to, if it can be read. */
+  readonly parent: StoredObject | undefined;
 }
 
 /** What an action answers. */
 export interface InvokeAnswer {
   /** 0: unsaid. */
   readonly status: number;
+  /** `""`: JSON. */
+  readonly contentType: string;
   readonly body: Uint8Array;
   /** For the client. */
   readonly warnings: readonly string[];
@@ -187,7 +202,7 @@ export interface ResourceClient {
   ): Promise<StoredObject>;
   /** Gives the last state under the revision of the delete. */
   delete(key: ObjectKey, preconditions: WritePreconditions, call: CallContext): Promise<StoredObject>;
-  /** Creates what is not kept. Never called twice for one request. Throws a Status for a conflict too. */
+  /** Answers what is not kept. Never called twice for one request. Throws a Status for a conflict too. */
   invoke(invoke: InvokeCall, call: CallContext): Promise<InvokeAnswer>;
   currentRevision(call: CallContext): Promise<Head>;
 }

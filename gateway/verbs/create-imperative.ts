@@ -43,7 +43,17 @@ export async function createImperative(
   const { dryRun } = options;
   // A store that knows no dry run would do it: then what was checked is all that can be said.
   if (dryRun && !definition.capabilities.dryRun) return { status: 201, view: viewOf(object) };
-  const call = { namespace: request.info.namespace, json, dryRun };
+  const call = {
+    key: { namespace: request.info.namespace, name: "" },
+    subresource: "",
+    httpMethod: "POST",
+    query: new Map(),
+    subpath: "",
+    contentType: "application/json",
+    body: json,
+    dryRun,
+    parent: undefined,
+  };
   const answer = await tools.registry.client(definition).invoke(call, callOf(request));
   for (const warning of answer.warnings) request.warn(warning);
   const status = answer.status || 201;

@@ -4,6 +4,7 @@
  *
  * Source: apiserver pkg/endpoints/handlers, pkg/registry/generic/registry/store.go.
  */
+export { connect } from "./connect.ts";
 export { create } from "./create.ts";
 export { type Answered, createImperative } from "./create-imperative.ts";
 export { type Deleted, remove, removeCollection } from "./delete.ts";

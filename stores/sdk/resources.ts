@@ -13,6 +13,8 @@ export interface Described {
   has(capability: Capability): boolean;
   /** @throws ConnectError UNIMPLEMENTED if the capability isn't declared. */
   need(capability: Capability): void;
+  /** Whether it is a custom subresource of this resource. */
+  hasSubresource(name: string): boolean;
 }
 
 /** Gives the function that finds what a call is about, among what the store describes now. */
@@ -36,6 +38,7 @@ function describedFrom(resource: ResourceDescription): Described {
   return {
     isNamespaced: resource.scope === Scope.NAMESPACED,
     has: (capability) => declared.has(capability),
+    hasSubresource: (name) => resource.subresources?.some((one) => one.name === name) === true,
     need(capability) {
       if (declared.has(capability)) return;
       throw new ConnectError(`${Capability[capability]} is not declared`, Code.Unimplemented);

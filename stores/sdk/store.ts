@@ -137,13 +137,15 @@ export interface InvokeCall extends Call {
   /** Upper case. */
   readonly httpMethod: string;
   readonly query: Readonly<Record<string, readonly string[]>>;
-  /** What follows the subresource in the path. */
+  /** What follows the subresource in the path, with its slashes. */
   readonly subpath: string;
   readonly contentType: string;
   /** Of an imperative kind the object as JSON, valid by its schema. */
   readonly body: Uint8Array;
   /** Only with CAPABILITY_DRY_RUN: say what would happen, and do nothing. */
   readonly dryRun: boolean;
+  /** The object of a subresource, if the resource has `get`. Its `uid` may be empty: it stands in the JSON. */
+  readonly parent?: StoredObject | undefined;
 }
 
 /** What an action answers. */
