@@ -129,7 +129,10 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
   };
 }
 
-/** Whether a copy can be kept: everybody sees the same, and the store tells what changes. */
-function isCacheable(definition: ResourceDefinition): boolean {
-  return !definition.perUserReads && definition.verbs.includes("watch") && definition.capabilities.resume;
+/**
+ * Whether reads can be answered from a copy: everybody sees the same, the store tells what changes, and
+ * no read is converted by its store, which may refuse to.
+ */
+function isCacheable({ perUserReads, verbs, capabilities }: ResourceDefinition): boolean {
+  return !perUserReads && verbs.includes("watch") && capabilities.resume && !capabilities.hookConvert;
 }
