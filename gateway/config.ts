@@ -96,6 +96,19 @@ const fields = z.strictObject({
         .optional(),
     })
     .prefault({}),
+  // Where stores ask what the users of their calls may; each shows a certificate with its name.
+  hostService: z
+    .strictObject({
+      host: z.string().default("0.0.0.0"),
+      // Beside the public port's 8443.
+      port: z.int().min(0).max(65535).default(8444),
+      // What stores dial: behind a Service it isn't what is listened on.
+      address: storeAddress,
+      certFile: file,
+      keyFile: file,
+      clientCAFile: file,
+    })
+    .optional(),
   // The cluster that this server extends. Without a kubeconfig: the one that this pod runs in.
   cluster: z.strictObject({ kubeconfigFile: file.optional() }).optional(),
   flowControl: z
@@ -147,6 +160,16 @@ export interface ConfiguredStore {
     | undefined;
 }
 
+/** Where stores ask back. `address` is what they dial. */
+export interface HostServiceConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly address: string;
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly clientCaFile: string;
+}
+
 /** A gateway's configuration; every path is absolute. */
 export interface GatewayConfig {
   readonly listen: {
@@ -181,6 +204,8 @@ export interface GatewayConfig {
       | { readonly kubeconfigFile: string; readonly allowedSeconds: number; readonly otherwiseSeconds: number }
       | undefined;
   };
+  /** Undefined: stores can't ask back. */
+  readonly hostService: HostServiceConfig | undefined;
   /** Undefined: the host cluster is not asked. Its file undefined: the one that this pod runs in. */
   readonly cluster: { readonly kubeconfigFile: string | undefined } | undefined;
   readonly flowControl: { readonly maxReadOnlyInFlight: number; readonly maxMutatingInFlight: number };
@@ -369,6 +394,7 @@ function absolute(data: z.infer<typeof document>, folder: string): GatewayConfig
         kubeconfigFile: at(authorization.webhook.kubeconfigFile),
       },
     },
+    hostService: hostServiceOf(data.hostService, at),
     cluster: cluster && { kubeconfigFile: optional(cluster.kubeconfigFile) },
     flowControl,
     stores: data.stores.map(({ name, address, protocol, tls }) => ({
@@ -388,6 +414,15 @@ function absolute(data: z.infer<typeof document>, folder: string): GatewayConfig
     shutdown,
     log,
   };
+}
+
+function hostServiceOf(
+  given: z.infer<typeof document>["hostService"],
+  at: (path: string) => string,
+): HostServiceConfig | undefined {
+  if (given === undefined) return undefined;
+  const { clientCAFile, certFile, keyFile, ...place } = given;
+  return { ...place, certFile: at(certFile), keyFile: at(keyFile), clientCaFile: at(clientCAFile) };
 }
 
 function requestHeaderOf(

@@ -12,12 +12,14 @@
  * Source of the options: rancher/steve pkg/ext (ExtensionAPIServerOptions).
  */
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import type { ResourceDefinition, ResourceVersionDefinition, ServedResource } from "./apimachinery/resource.ts";
 import { type Authenticating, type Authenticator, givenAuthentication } from "./authn/authn.ts";
 import { type Authorizer, assertAllowed, attributesOf, noticingAggregator } from "./authz/authz.ts";
 import { createFlowControl } from "./flowcontrol/flowcontrol.ts";
 import { createHealth, versionDocument } from "./health/health.ts";
 import {
+  createCertificateSource,
   createListener,
   createMountedHandler,
   type ListenerOptions,
@@ -26,7 +28,14 @@ import {
   type RawRequest,
 } from "./listen/listen.ts";
 import { createOpenApi, type NameReplacements } from "./openapi/openapi.ts";
-import { createRegistry, type StoreConfig, type StoreReport } from "./registry/registry.ts";
+import {
+  createHostTickets,
+  createRegistry,
+  type HostAuthorize,
+  type StoreConfig,
+  type StoreReport,
+  serveHost,
+} from "./registry/registry.ts";
 import { compileTable, type TableColumns } from "./render/render.ts";
 import { compileSchema, type Schema } from "./schema/schema.ts";
 import { createHandler } from "./server.ts";
@@ -62,11 +71,27 @@ export interface GatewayOptions {
   readonly openApiNames?: NameReplacements;
   /** Which Kubernetes `/version` says, as `major.minor`. Default: the one that is followed. */
   readonly effectiveVersion?: string;
+  /** Where stores ask what the users of their calls may. Default: nowhere. */
+  readonly hostService?: HostServiceOptions;
   /** Requests at once. Default: kube-apiserver's numbers. */
   readonly flowControl?: { readonly maxReadOnlyInFlight: number; readonly maxMutatingInFlight: number };
   /** Default: no delay, and a minute for what is in flight. */
   readonly shutdown?: { readonly delaySeconds: number; readonly deadlineSeconds: number };
   readonly log: GatewayLog;
+}
+
+/** A port for stores alone: mutual TLS, the client's name being the store's. */
+export interface HostServiceOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** `host:port` by which stores reach it. Default: where it listens. */
+  readonly address?: string;
+  /** PEM files, read again when they change. */
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Who issues the stores' certificates. */
+  readonly clientCaFile: string;
 }
 
 /** Takes fields and a sentence. A pino logger is one. */
@@ -119,10 +144,12 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
 
   const authentication = givenAuthentication(options.authenticator, log);
   const { authorizer } = options;
+  const hostService = options.hostService && (await startHostService(options.hostService, authorizer, log));
   const registry = createRegistry({
     stores: options.stores.map(storeConfig),
     gateway: { name: "annex", version: gatewayVersion },
     admit: (definition) => compileDefinition(definition, schemas),
+    ...(hostService === undefined ? {} : { tickets: hostService.tickets }),
     log,
   });
   const schemaOf = (version: ResourceVersionDefinition) => schemas.get(version);
@@ -173,18 +200,19 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     log,
   });
   const mounted = createMountedHandler({ handle, log });
-  const close = () => {
+  const close = async () => {
     mounted.close();
     watchcache.close();
     registry.close();
     authentication.close();
+    await hostService?.close();
   };
   const listening = options.listener === "none" ? undefined : listenerOptions(options.listener);
   const listener =
     listening &&
     (await createListener({ ...listening, clientCas: () => authentication.clientCas(), handle, log }).catch(
-      (error: unknown) => {
-        close();
+      async (error: unknown) => {
+        await close();
         throw error;
       },
     ));
@@ -200,7 +228,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
       state.isShuttingDown = true;
       await new Promise<void>((resolve) => setTimeout(resolve, shutdown.delaySeconds * 1000));
       await listener?.drain({ deadlineMs: shutdown.deadlineSeconds * 1000 });
-      close();
+      await close();
     },
     stores: () => registry.stores(),
     served: () =>
@@ -211,6 +239,53 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         versions: versions.filter((version) => version.served).map((version) => version.name),
       })),
     configureStores: (stores) => registry.configure(stores.map(storeConfig)),
+  };
+}
+
+async function startHostService(options: HostServiceOptions, authorizer: Authorizer, log: GatewayLog) {
+  const { host, certFile, keyFile, clientCaFile } = options;
+  const clientCas = () => readFileSync(clientCaFile, "utf8");
+  const certificates = createCertificateSource({ certFile, keyFile, clientCas, log });
+  let address = options.address ?? "";
+  const tickets = createHostTickets(() => address);
+  try {
+    const authorize = hostAuthorize(authorizer);
+    const listening = await serveHost({ host, port: options.port, certificates, tickets, authorize, log });
+    address ||= hostPort({ host, port: listening.port });
+    log.info({ address }, "stores may ask here what their users may do");
+    return {
+      tickets,
+      async close() {
+        certificates.close();
+        await listening.close();
+      },
+    };
+  } catch (error) {
+    certificates.close();
+    throw error;
+  }
+}
+
+/** A store's question as the authorizer is asked it; whoever can't decide fails the question. */
+function hostAuthorize(authorizer: Authorizer): HostAuthorize {
+  return async (user, question) => {
+    const isResourceRequest = question.nonResourcePath === "";
+    const { outcome, reason, error } = await authorizer({
+      user,
+      verb: question.verb,
+      isResourceRequest,
+      path: question.nonResourcePath,
+      apiGroup: question.group,
+      apiVersion: question.version,
+      resource: question.resource,
+      subresource: question.subresource,
+      namespace: question.namespace,
+      name: question.name,
+      fieldSelector: "",
+      labelSelector: "",
+    });
+    if (outcome !== "allow" && error !== undefined) throw error;
+    return { allowed: outcome === "allow", reason };
   };
 }
 
@@ -232,8 +307,12 @@ function listenerOptions({
   return { ...options, http2 };
 }
 
-function urlOf({ host, port }: { readonly host: string; readonly port: number }): string {
-  return `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
+function urlOf(place: { readonly host: string; readonly port: number }): string {
+  return `https://${hostPort(place)}`;
+}
+
+function hostPort({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 /** Compiles every version's schema. Gives the first fault's path and text if one is not structural. */

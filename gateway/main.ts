@@ -31,6 +31,7 @@ export {
   createGateway,
   type GatewayLog,
   type GatewayOptions,
+  type HostServiceOptions,
   type ListenOptions,
   type RunningGateway,
 } from "./gateway.ts";
@@ -66,6 +67,7 @@ export async function startGateway(config: GatewayConfig, { log }: { log: Logger
         more: cluster.authorizers,
       }),
       listener: config.listen,
+      ...(config.hostService === undefined ? {} : { hostService: config.hostService }),
       flowControl: config.flowControl,
       shutdown: config.shutdown,
       log,

@@ -17,6 +17,7 @@ import type { RawReply, RawRequest } from "./http-request.ts";
 import { createNamedCertificates, type NamedCertificate } from "./named-certificates.ts";
 import { createTlsServer, holdContinue, type RawHandler, tlsSettings } from "./tls-server.ts";
 
+export { type CertificateSource, createCertificateSource } from "./certificate-source.ts";
 export type { RawReply, RawRequest } from "./http-request.ts";
 export type { NamedCertificate } from "./named-certificates.ts";
 

@@ -1,24 +1,38 @@
 /** What travels with each call, as the contract's message. */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { RequestContextSchema } from "../../gen/annex/store/v1/object_pb.js";
+import type { HostTickets } from "./host-tickets.ts";
 import type { CallContext } from "./store-call.ts";
 
+/** Who asks. */
+export type Caller = Omit<CallContext, "timeoutMs" | "signal">;
+
 /** Gives the message of who asks. */
-export function contextOf(call: Omit<CallContext, "timeoutMs" | "signal">) {
-  const user = call.user;
-  return {
-    requestId: call.requestId,
-    ...(user === undefined
-      ? {}
-      : {
-          user: {
-            name: user.name,
-            uid: user.uid,
-            groups: [...user.groups],
-            extra: Object.fromEntries(
-              Object.entries(user.extra).map(([key, values]) => [key, { values: [...values] }]),
-            ),
-          },
-        }),
-    clientVersion: call.clientVersion,
-    userAgent: call.userAgent,
+export function contextOf({ user, requestId, clientVersion, userAgent }: Caller) {
+  return { requestId, ...(user === undefined ? {} : { user: userMessage(user) }), clientVersion, userAgent };
+}
+
+/** The message of one call, with the way back to the gateway if there is one. */
+export type SaidContext = Exclude<MessageInitShape<typeof RequestContextSchema>, { $typeName: string }>;
+
+/** Opens the context of one call to one store; `end` takes its ticket back, and must be called. */
+export type ContextOpener = (caller: Caller) => { readonly context: SaidContext; end(): void };
+
+/** Makes a store's opener. What the gateway asks for itself, without a user, has no ticket. */
+export function contextOpener(store: string, tickets: HostTickets | undefined): ContextOpener {
+  return (caller) => {
+    const { user, requestId } = caller;
+    const ticket = user && tickets?.issue({ store, user, requestId });
+    const context = contextOf(caller);
+    if (ticket === undefined) return { context, end: () => {} };
+    return { context: { ...context, host: ticket.message }, end: () => ticket.end() };
   };
+}
+
+function userMessage({ name, uid, groups, extra }: NonNullable<Caller["user"]>) {
+  const lists = Object.entries(extra).map(([key, values]): [string, { values: string[] }] => [
+    key,
+    { values: [...values] },
+  ]);
+  return { name, uid, groups: [...groups], extra: Object.fromEntries(lists) };
 }

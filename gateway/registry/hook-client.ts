@@ -15,7 +15,7 @@ import { isJsonObject, parseJson } from "../apimachinery/json.ts";
 import { nameOf, namespaceOf, uidOf } from "../apimachinery/object.ts";
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
 import { internalError, StatusError, timeout, unknownError } from "../apimachinery/status.ts";
-import { contextOf } from "./context.ts";
+import type { ContextOpener, SaidContext } from "./context.ts";
 import type { CallContext, HookCall, HookClient } from "./store-call.ts";
 
 /** What a hook client is made with. */
@@ -23,6 +23,7 @@ export interface HookClientOptions {
   readonly definition: ResourceDefinition;
   readonly storeName: string;
   readonly hooks: Client<typeof HookService>;
+  readonly opener: ContextOpener;
   readonly log: { error(fields: object, message: string): void };
 }
 
@@ -41,12 +42,12 @@ const operations: Readonly<Record<HookCall["operation"], Operation>> = {
 };
 
 /** Makes the hooks of one resource. */
-export function createHookClient({ definition, storeName, hooks, log }: HookClientOptions): HookClient {
+export function createHookClient({ definition, storeName, hooks, opener, log }: HookClientOptions): HookClient {
   const { group, plural, kind, storageVersion } = definition;
 
-  function admissionRequest(call: HookCall) {
+  function admissionRequest(call: HookCall, context: SaidContext) {
     return {
-      context: contextOf(call.context),
+      context,
       resource: { group, version: storageVersion, plural, subresource: call.subresource },
       operation: operations[call.operation],
       key: call.key,
@@ -56,12 +57,17 @@ export function createHookClient({ definition, storeName, hooks, log }: HookClie
     };
   }
 
-  async function admission<T>(hook: string, call: HookCall, work: (options: object) => Promise<T>): Promise<T> {
+  async function admission<T>(
+    hook: string,
+    call: HookCall,
+    work: (request: ReturnType<typeof admissionRequest>, options: object) => Promise<T>,
+  ): Promise<T> {
     const name = `${hook}.${plural}.${group}`;
     const { context } = call;
     const options = { signal: context.signal, timeoutMs: Math.min(admissionMs, context.timeoutMs) };
+    const opened = opener(context);
     try {
-      return await twice(() => work(options));
+      return await twice(() => work(admissionRequest(call, opened.context), options));
     } catch (error) {
       const failed = ConnectError.from(error);
       if (failed.code === Code.PermissionDenied) throw denied(name, saidBy(failed));
@@ -69,6 +75,8 @@ export function createHookClient({ definition, storeName, hooks, log }: HookClie
       const isOver = failed.code === Code.DeadlineExceeded && context.timeoutMs <= admissionMs;
       if (isOver) throw timeout("request did not complete within requested timeout");
       throw internalError(`failed calling webhook "${name}": failed to call webhook: ${whyOf(failed)}`);
+    } finally {
+      opened.end();
     }
   }
 
@@ -101,13 +109,13 @@ export function createHookClient({ definition, storeName, hooks, log }: HookClie
 
   return {
     mutate: (call) =>
-      admission("mutate", call, async (options) => {
-        const { objectJson, warnings } = await hooks.mutate(admissionRequest(call), options);
+      admission("mutate", call, async (request, options) => {
+        const { objectJson, warnings } = await hooks.mutate(request, options);
         return { json: objectJson.length === 0 ? undefined : objectJson, warnings };
       }),
     validate: (call) =>
-      admission("validate", call, async (options) => {
-        const { causes, warnings } = await hooks.validate(admissionRequest(call), options);
+      admission("validate", call, async (request, options) => {
+        const { causes, warnings } = await hooks.validate(request, options);
         const errors = causes.map((cause): FieldError => {
           const reason = (cause.reason || "FieldValueInvalid") as FieldErrorReason;
           return { reason, field: cause.field, message: cause.message };

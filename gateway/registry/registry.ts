@@ -14,13 +14,17 @@ import { HookService } from "../../gen/annex/store/v1/hook_pb.js";
 import { StoreService } from "../../gen/annex/store/v1/store_pb.js";
 import type { ResourceDefinition, ResourceTable } from "../apimachinery/resource.ts";
 import { serviceUnavailable } from "../apimachinery/status.ts";
+import { contextOpener } from "./context.ts";
 import { convertingClient } from "./converting-client.ts";
 import { DefinitionFault, definitionFrom } from "./definition.ts";
+import type { HostTickets } from "./host-tickets.ts";
 import { createResourceClient } from "./resource-client.ts";
 import { createResourceTable } from "./resource-table.ts";
 import type { ResourceClient } from "./store-call.ts";
 import { createStoreConnection, type StoreAddress, type StoreConnection } from "./transport.ts";
 
+export { type HostAuthorize, type HostQuestion, type ListeningHost, serveHost } from "./host-service.ts";
+export { createHostTickets, type HostTickets } from "./host-tickets.ts";
 export type * from "./store-call.ts";
 export { WriteConflict } from "./store-call.ts";
 export type { StoreAddress, StoreConnection, StoreTls } from "./transport.ts";
@@ -60,6 +64,8 @@ export interface RegistryOptions {
   /** Compiles what a definition needs. Gives the reason if it can't be served. */
   readonly admit: (definition: ResourceDefinition) => Promise<string | undefined>;
   readonly log: Log;
+  /** By which stores call back. Default: they can't. */
+  readonly tickets?: HostTickets;
   /** Default: connections over the network. A test gives its own. */
   readonly connect?: (store: StoreConfig) => StoreConnection;
 }
@@ -261,7 +267,15 @@ export function createRegistry(options: RegistryOptions): Registry {
         isWaiting ||= taken !== undefined;
         const reason = taken ?? (await options.admit(definition));
         if (reason !== undefined) throw new DefinitionFault(reason);
-        const client = createResourceClient({ definition, storeName: entry.config.name, store, actions, hooks, log });
+        const client = createResourceClient({
+          definition,
+          storeName: entry.config.name,
+          store,
+          actions,
+          hooks,
+          opener: contextOpener(entry.config.name, options.tickets),
+          log,
+        });
         clients.set(definition, convertingClient(client, definition));
         definitions.push(definition);
       } catch (error) {

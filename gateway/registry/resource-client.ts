@@ -17,7 +17,7 @@ import {
 } from "../../gen/annex/store/v1/store_pb.js";
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
 import { conflict, modifiedText } from "../apimachinery/status.ts";
-import { contextOf } from "./context.ts";
+import type { ContextOpener, SaidContext } from "./context.ts";
 import { storeErrorFrom } from "./errors.ts";
 import { createHookClient } from "./hook-client.ts";
 import { SessionBroken } from "./session.ts";
@@ -40,6 +40,7 @@ export interface ResourceClientOptions {
   readonly store: Client<typeof StoreService>;
   readonly actions: Client<typeof ActionService>;
   readonly hooks: Client<typeof HookService>;
+  readonly opener: ContextOpener;
   readonly log: { error(fields: object, message: string): void };
 }
 
@@ -48,7 +49,7 @@ const progressEveryMs = 1_000;
 
 /** Makes the client of one resource. */
 export function createResourceClient(options: ResourceClientOptions): ResourceClient {
-  const { definition, store, actions, storeName, log } = options;
+  const { definition, store, actions, storeName, opener, log } = options;
   const { idempotentWrites } = definition.capabilities;
   const resource = {
     group: definition.group,
@@ -73,11 +74,17 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
     });
   }
 
-  async function call<T>(verb: string, name: string, work: () => Promise<T>): Promise<T> {
+  async function call<T>(
+    about: { readonly verb: string; readonly name?: string; readonly caller: CallContext },
+    work: (context: SaidContext) => Promise<T>,
+  ): Promise<T> {
+    const opened = opener(about.caller);
     try {
-      return await work();
+      return await work(opened.context);
     } catch (error) {
-      throw failure(error, verb, name);
+      throw failure(error, about.verb, about.name ?? "");
+    } finally {
+      opened.end();
     }
   }
 
@@ -94,21 +101,22 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
   return {
     hooks: createHookClient(options),
 
-    async get(key, read, context) {
-      try {
-        const request = { context: contextOf(context), resource, key, read: readOf(read) };
-        const response = await repeatable(true, () => store.get(request, callOptions(context)));
-        return response.object === undefined ? undefined : storedFrom(response.object);
-      } catch (error) {
-        if (error instanceof ConnectError && error.code === Code.NotFound) return undefined;
-        throw failure(error, "get", key.name);
-      }
-    },
+    get: (key, read, caller) =>
+      call({ verb: "get", name: key.name, caller }, async (context) => {
+        try {
+          const request = { context, resource, key, read: readOf(read) };
+          const response = await repeatable(true, () => store.get(request, callOptions(caller)));
+          return response.object === undefined ? undefined : storedFrom(response.object);
+        } catch (error) {
+          if (error instanceof ConnectError && error.code === Code.NotFound) return undefined;
+          throw error;
+        }
+      }),
 
-    list: (list, context) =>
-      call("list", "", async (): Promise<ListPage> => {
+    list: (list, caller) =>
+      call({ verb: "list", caller }, async (context): Promise<ListPage> => {
         const request = {
-          context: contextOf(context),
+          context,
           resource,
           namespace: list.namespace,
           read: readOf(list.read),
@@ -118,7 +126,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
         const items: StoredObject[] = [];
         let end: ListResponse["end"];
         // To the end of the stream: one that is left early keeps its deadline's timer.
-        for await (const chunk of store.list(request, callOptions(context))) {
+        for await (const chunk of store.list(request, callOptions(caller))) {
           for (const item of chunk.items) items.push(storedFrom(item));
           end = chunk.end ?? end;
         }
@@ -133,8 +141,9 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
       }),
 
     async *watch(watch): AsyncIterable<WatchFrame> {
+      const opened = watch.caller && opener(watch.caller);
       const request = {
-        ...(watch.caller === undefined ? {} : { context: contextOf(watch.caller) }),
+        ...(opened === undefined ? {} : { context: opened.context }),
         resource,
         start: { case: "after" as const, value: watch.after },
         epoch: watch.epoch,
@@ -148,66 +157,70 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
         }
       } catch (error) {
         throw failure(error, "watch", "");
+      } finally {
+        opened?.end();
       }
     },
 
-    create: (key, uid, json, context) =>
-      call("create", key.name, async () => {
+    create: (key, uid, json, caller) =>
+      call({ verb: "create", name: key.name, caller }, async (context) => {
         const object = { key, uid, json };
-        const request = { context: contextOf(context), resource, object };
-        const response = await repeatable(idempotentWrites, () => store.create(request, callOptions(context)));
+        const request = { context, resource, object };
+        const response = await repeatable(idempotentWrites, () => store.create(request, callOptions(caller)));
         return written(response.object, key, json);
       }),
 
-    update: (key, uid, json, preconditions, context) =>
-      call("update", key.name, async () => {
+    update: (key, uid, json, preconditions, caller) =>
+      call({ verb: "update", name: key.name, caller }, async (context) => {
         const request = {
-          context: contextOf(context),
+          context,
           resource,
           object: { key, uid, json },
           preconditions: preconditionsOf(preconditions),
           returnCurrentOnConflict: true,
         };
-        const response = await repeatable(idempotentWrites, () => store.update(request, callOptions(context)));
+        const response = await repeatable(idempotentWrites, () => store.update(request, callOptions(caller)));
         return written(response.object, key, json);
       }),
 
-    delete: (key, preconditions, context) =>
-      call("delete", key.name, async () => {
+    delete: (key, preconditions, caller) =>
+      call({ verb: "delete", name: key.name, caller }, async (context) => {
         const request = {
-          context: contextOf(context),
+          context,
           resource,
           key,
           preconditions: preconditionsOf(preconditions),
           returnCurrentOnConflict: true,
         };
-        const response = await repeatable(idempotentWrites, () => store.delete(request, callOptions(context)));
+        const response = await repeatable(idempotentWrites, () => store.delete(request, callOptions(caller)));
         return written(response.object, key, new Uint8Array());
       }),
 
-    async invoke(invoke, context) {
+    async invoke(invoke, caller) {
       const { key, subresource, query, parent } = invoke;
-      const request = {
-        ...invoke,
-        context: contextOf(context),
-        resource: { ...resource, subresource },
-        query: Object.fromEntries([...query].map(([name, values]) => [name, { values: [...values] }])),
-        ...(parent === undefined ? {} : { parent: messageOf(parent) }),
-      };
+      const about = { verb: "create", name: key.name, caller };
       try {
-        const answer = await call("create", key.name, () => actions.invoke(request, callOptions(context)));
-        const { httpStatus, contentType, body, warnings } = answer;
-        return { status: httpStatus, contentType, body, warnings };
+        return await call(about, async (context) => {
+          const request = {
+            ...invoke,
+            context,
+            resource: { ...resource, subresource },
+            query: Object.fromEntries([...query].map(([name, values]) => [name, { values: [...values] }])),
+            ...(parent === undefined ? {} : { parent: messageOf(parent) }),
+          };
+          const { httpStatus, contentType, body, warnings } = await actions.invoke(request, callOptions(caller));
+          return { status: httpStatus, contentType, body, warnings };
+        });
       } catch (error) {
         if (!(error instanceof WriteConflict)) throw error;
         throw conflict({ group: definition.group, word: definition.plural }, key.name, modifiedText);
       }
     },
 
-    currentRevision: (context) =>
-      call("get", "", async () => {
-        const request = { context: contextOf(context), resource };
-        const response = await repeatable(true, () => store.currentRevision(request, callOptions(context)));
+    currentRevision: (caller) =>
+      call({ verb: "get", caller }, async (context) => {
+        const request = { context, resource };
+        const response = await repeatable(true, () => store.currentRevision(request, callOptions(caller)));
         const { mark, lastChange } = response;
         return { revision: mark?.revision ?? 0n, lastChange: lastChange === 0n ? undefined : lastChange };
       }),

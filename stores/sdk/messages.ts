@@ -25,6 +25,7 @@ export function callFrom(request: WithContext, context: HandlerContext): Call {
     resource: { group: resource?.group ?? "", version: resource?.version ?? "", plural: resource?.plural ?? "" },
     requestId: said?.requestId ?? "",
     user: userFrom(said),
+    host: said?.host === undefined ? undefined : { address: said.host.address, ticket: said.host.ticket },
     signal: context.signal,
   };
 }

@@ -47,6 +47,8 @@ export interface Call {
   readonly requestId: string;
   /** Undefined: the gateway asks for itself. */
   readonly user: CallUser | undefined;
+  /** Where the gateway can be asked about this user until the call is over; see createHost. Undefined: it can't. */
+  readonly host?: { readonly address: string; readonly ticket: Uint8Array } | undefined;
   /** Aborted when nobody waits any more. */
   readonly signal: AbortSignal;
 }

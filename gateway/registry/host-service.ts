@@ -1,0 +1,179 @@
+/**
+ * HostService: what stores may ask the gateway, on a port of its own with mutual TLS.
+ *
+ * Who calls is said by the certificate: its common name, or a DNS name of it, is the store's name in
+ * the configuration. What it may ask is said by the ticket that came with the call it serves. Absent
+ * until there is something that keeps them: Record.
+ * Source: proto/annex/store/v1/host.proto.
+ */
+import { X509Certificate } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type Http2ServerRequest,
+  type ServerHttp2Session,
+} from "node:http2";
+import type { AddressInfo } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { Code, ConnectError, type ConnectRouter, createContextKey, createContextValues } from "@connectrpc/connect";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { type AccessAnswer, type AccessQuestion, HostService } from "../../gen/annex/store/v1/host_pb.js";
+import type { User } from "../apimachinery/user.ts";
+import type { HostTickets, TicketHolder } from "./host-tickets.ts";
+
+/** May a user do this? Empty strings mean what they mean in the contract. */
+export interface HostQuestion {
+  readonly verb: string;
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+  readonly subresource: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly nonResourcePath: string;
+}
+
+/** Answers a question about a user. @throws whatever kept it from being decided. */
+export type HostAuthorize = (
+  user: User,
+  question: HostQuestion,
+) => Promise<{ readonly allowed: boolean; readonly reason: string }>;
+
+/** What it is served with. */
+export interface HostServiceOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** The serving pair, and whose client certificates count; PEM, of now. */
+  readonly certificates: {
+    current(): { readonly cert: string; readonly key: string; readonly ca: readonly string[] };
+    onChange(listener: () => void): void;
+  };
+  readonly tickets: HostTickets;
+  readonly authorize: HostAuthorize;
+  readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
+}
+
+/** A service that listens. */
+export interface ListeningHost {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Questions of one call, as the contract says. */
+const maxQuestions = 100;
+/** Calls that are answered at once: a store that asks more waits for its own users. */
+const maxCalls = 1_000;
+/** A hundred questions are a few KB. */
+const maxRequestBytes = 256 * 1024;
+/** Of a caller that gives no more than a certificate: many streams on few connections. */
+const http2Settings = { maxConcurrentStreams: maxCalls };
+
+const callerKey = createContextKey<readonly string[]>([]);
+
+/** Begins to listen. @throws Error if the port is taken or the pair can't be used. */
+export async function serveHost(options: HostServiceOptions): Promise<ListeningHost> {
+  const { certificates, log } = options;
+  const handler = connectNodeAdapter({
+    routes: hostRoutes(options),
+    acceptCompression: [],
+    readMaxBytes: maxRequestBytes,
+    contextValues: (request) => createContextValues().set(callerKey, namesOf(request)),
+  });
+  const tls = () => {
+    const { cert, key, ca } = certificates.current();
+    return { cert, key, ca: [...ca], minVersion: "TLSv1.2" as const };
+  };
+  const server = createSecureServer(
+    { ...tls(), requestCert: true, rejectUnauthorized: true, allowHTTP1: true, settings: http2Settings },
+    handler,
+  );
+  certificates.onChange(() => server.setSecureContext(tls()));
+  const sessions = new Set<ServerHttp2Session>();
+  server.on("session", (session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+    session.on("error", () => session.destroy());
+  });
+  await listen(server, options);
+  server.on("error", (error) => log.error({ err: error }, "the listener of HostService failed"));
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      // Every ticket is worthless by now.
+      for (const session of sessions) session.destroy();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+async function listen(server: Http2SecureServer, { host, port }: HostServiceOptions): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const fail = (error: Error) =>
+      reject(new Error(`cannot listen for stores on ${host}:${port}: ${error.message}`, { cause: error }));
+    server.once("error", fail);
+    server.listen(port, host, () => {
+      server.off("error", fail);
+      resolve();
+    });
+  });
+}
+
+/** The names that the caller's certificate bears. */
+function namesOf(request: IncomingMessage | Http2ServerRequest): readonly string[] {
+  const session = "stream" in request ? request.stream.session : undefined;
+  const socket = (session?.socket ?? request.socket) as TLSSocket;
+  const raw = socket.getPeerCertificate?.()?.raw;
+  if (raw === undefined) return [];
+  const { subject, subjectAltName } = new X509Certificate(raw);
+  const common = /^CN=(.+)$/m.exec(subject ?? "")?.[1];
+  const dns = [...(subjectAltName ?? "").matchAll(/(?:^|, )DNS:([^,]+)/g)].map(([, name]) => name ?? "");
+  return common === undefined ? dns : [common, ...dns];
+}
+
+function hostRoutes({ tickets, authorize, log }: HostServiceOptions): (router: ConnectRouter) => void {
+  let running = 0;
+
+  function holderOf(ticket: Uint8Array, caller: readonly string[]): TicketHolder {
+    const holder = tickets.holderOf(ticket);
+    // No word on which of the two it is.
+    if (holder !== undefined && caller.includes(holder.store)) return holder;
+    throw new ConnectError("the ticket is of another store, or its request has ended", Code.Unauthenticated);
+  }
+
+  async function answer({ user, store, requestId }: TicketHolder, question: AccessQuestion): Promise<Answered> {
+    try {
+      return await authorize(user, question);
+    } catch (error) {
+      log.error({ err: error, store, auditId: requestId }, "a store's question can't be decided");
+      throw new ConnectError("nobody can decide at the moment", Code.Unavailable);
+    }
+  }
+
+  return (router) => {
+    router.service(HostService, {
+      async authorize({ ticket, questions }, context) {
+        const holder = holderOf(ticket, context.values.get(callerKey));
+        if (questions.length > maxQuestions) {
+          throw new ConnectError(`at most ${maxQuestions} questions are answered at once`, Code.InvalidArgument);
+        }
+        if (running >= maxCalls) throw new ConnectError("too many questions are waiting", Code.ResourceExhausted);
+        running++;
+        try {
+          for (const question of questions) assertAsked(question);
+          return { answers: await Promise.all(questions.map((question) => answer(holder, question))) };
+        } finally {
+          running--;
+        }
+      },
+    });
+  };
+}
+
+type Answered = Pick<AccessAnswer, "allowed" | "reason">;
+
+function assertAsked({ verb, resource, nonResourcePath }: AccessQuestion): void {
+  if (verb !== "" && (resource === "") !== (nonResourcePath === "")) return;
+  throw new ConnectError("a question needs a verb, and either a resource or a path", Code.InvalidArgument);
+}

@@ -1,0 +1,48 @@
+/**
+ * Tickets by which a store may ask about the request that it serves.
+ *
+ * A ticket is a random name for one call to one store, and is forgotten when that call is over: it
+ * holds nothing, so nothing in it can be read or forged. There are as many as there are calls under
+ * way, which flowcontrol bounds.
+ */
+import { randomBytes } from "node:crypto";
+import type { User } from "../apimachinery/user.ts";
+
+/** What a ticket stands for. */
+export interface TicketHolder {
+  /** The store's name in the configuration. */
+  readonly store: string;
+  readonly user: User;
+  readonly requestId: string;
+}
+
+/** A ticket until `end`. */
+export interface Ticket {
+  /** As it goes into the call. */
+  readonly message: { readonly address: string; readonly ticket: Uint8Array };
+  end(): void;
+}
+
+/** The tickets of a gateway. */
+export interface HostTickets {
+  issue(holder: TicketHolder): Ticket;
+  /** Undefined: there is no such ticket, or not any more. */
+  holderOf(ticket: Uint8Array): TicketHolder | undefined;
+}
+
+/** 256 bits: nobody guesses one. */
+const ticketBytes = 32;
+
+/** Makes the tickets. `address` is where stores reach HostService, `host:port`. */
+export function createHostTickets(address: () => string): HostTickets {
+  const holders = new Map<string, TicketHolder>();
+  return {
+    issue(holder) {
+      const ticket = randomBytes(ticketBytes);
+      const key = ticket.toString("base64");
+      holders.set(key, holder);
+      return { message: { address: address(), ticket }, end: () => holders.delete(key) };
+    },
+    holderOf: (ticket) => holders.get(Buffer.from(ticket).toString("base64")),
+  };
+}

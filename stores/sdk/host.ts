@@ -1,0 +1,94 @@
+/**
+ * Calls the gateway back about the user of a call: may they do this as well?
+ *
+ *   const host = createHost({ caFile, certFile, keyFile });
+ *   async get(call) {
+ *     if (!(await host.isAllowed(call, { verb: "read-secret", group, resource, name }))) throw forbidden("...");
+ *
+ * The certificate's common name, or a DNS name of it, is this store's name in the gateway's
+ * configuration. Who can't be asked says no.
+ * Source: proto/annex/store/v1/host.proto.
+ */
+import { readFileSync } from "node:fs";
+import { type Client, ConnectError, createClient } from "@connectrpc/connect";
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { HostService } from "../../gen/annex/store/v1/host_pb.js";
+import { unavailable } from "./errors.ts";
+import type { TlsFiles } from "./listener.ts";
+import type { Call } from "./store.ts";
+
+/** A question about a resource, or about a path. What is left out is any, or none. */
+export type Question =
+  | {
+      /** Kubernetes' word or one of your own. */
+      readonly verb: string;
+      readonly group: string;
+      readonly version?: string;
+      readonly resource: string;
+      readonly subresource?: string;
+      readonly namespace?: string;
+      readonly name?: string;
+    }
+  | { readonly verb: string; readonly nonResourcePath: string };
+
+/** The gateways that call this store, until `close`. */
+export interface Host {
+  /** Whether the user of the call may. @throws ConnectError UNAVAILABLE if nobody can say. */
+  isAllowed(call: Pick<Call, "host" | "signal">, question: Question): Promise<boolean>;
+  close(): void;
+}
+
+/** Replicas of one gateway; more addresses than that aren't kept. */
+const maxGateways = 16;
+/** Within the time of any call that asks. */
+const timeoutMs = 5_000;
+
+interface Gateway {
+  readonly client: Client<typeof HostService>;
+  close(): void;
+}
+
+/** Makes it; a gateway is connected to when it is first asked. @throws Error if a file can't be read. */
+export function createHost(files: TlsFiles): Host {
+  const gateways = new Map<string, Gateway>();
+  const tls = {
+    ca: readFileSync(files.caFile),
+    cert: readFileSync(files.certFile),
+    key: readFileSync(files.keyFile),
+    minVersion: "TLSv1.2" as const,
+  };
+
+  function gatewayAt(address: string): Gateway {
+    const known = gateways.get(address);
+    if (known !== undefined) return known;
+    const [oldest] = gateways;
+    if (gateways.size >= maxGateways && oldest !== undefined) {
+      oldest[1].close();
+      gateways.delete(oldest[0]);
+    }
+    const baseUrl = `https://${address}`;
+    const sessionManager = new Http2SessionManager(baseUrl, {}, tls);
+    const transport = createGrpcTransport({ baseUrl, sessionManager, acceptCompression: [] });
+    const made = { client: createClient(HostService, transport), close: () => sessionManager.abort() };
+    gateways.set(address, made);
+    return made;
+  }
+
+  return {
+    async isAllowed({ host, signal }, question) {
+      if (host === undefined) throw unavailable("the gateway can't be asked about its users");
+      const asked = { ticket: host.ticket, questions: [question] };
+      try {
+        const { answers } = await gatewayAt(host.address).client.authorize(asked, { signal, timeoutMs });
+        return answers[0]?.allowed === true;
+      } catch (error) {
+        if (!(error instanceof ConnectError)) throw error;
+        throw Object.assign(unavailable("the gateway can't say what its user may do"), { cause: error });
+      }
+    },
+    close() {
+      for (const gateway of gateways.values()) gateway.close();
+      gateways.clear();
+    },
+  };
+}
