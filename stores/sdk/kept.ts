@@ -8,6 +8,7 @@
 import { ConnectError } from "@connectrpc/connect";
 import { alreadyExists, badRequest, conflict, exhausted, notFound, unavailable } from "./errors.ts";
 import type { Change, History } from "./history.ts";
+import { compareKeys } from "./key-order.ts";
 import type {
   Call,
   CallUser,
@@ -164,8 +165,8 @@ export function createKeptObjects(
       if (revision > history.head()) throw badRequest("the continue token is of another store");
       const found = [...stateAt(revision).values()]
         .filter((object) => call.namespace === "" || object.namespace === call.namespace)
-        .filter((object) => from === undefined || keyText(object) > from.after)
-        .sort((a, b) => (keyText(a) < keyText(b) ? -1 : 1));
+        .filter((object) => from === undefined || compareKeys(keyText(object), from.after) > 0)
+        .sort((a, b) => compareKeys(keyText(a), keyText(b)));
       const items = found.slice(0, Math.min(call.limit || pageItems, pageItems));
       const last = items.at(-1);
       if (last === undefined || items.length === found.length) return { items, revision };

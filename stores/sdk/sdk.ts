@@ -44,6 +44,7 @@ export {
   keptKind,
   type Saving,
 } from "./kinds.ts";
+export { compareKeys } from "./key-order.ts";
 export type { FromSchema, KubeObject, ObjectOf, Schema } from "./schema-type.ts";
 export { runStore, type ServedStore, type ServeOptions, serveStore } from "./serve.ts";
 export type * from "./store.ts";
