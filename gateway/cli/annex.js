@@ -3,9 +3,9 @@
  * The bin: says clearly that it needs Node 24, and hands over to the subcommand.
  *
  * Plain JavaScript without top-level await, so that an older Node can read it as far as the sentence.
- * The one place that knows both the gateway and the bundled stores, and that by name only: a package
- * has one bin. It starts one or the other, never both in one process; nothing else in gateway/ may
- * point at stores/.
+ * The one place that knows the gateway, the bundled stores and the certifier, and that by name only: a
+ * package has one bin. It starts one of them, never two in one process; nothing else in gateway/ may
+ * point at stores/ or test/.
  */
 import { existsSync } from "node:fs";
 
@@ -32,10 +32,13 @@ if (folder === undefined) {
 }
 const extension = isThere(`${folder}cli.ts`) ? "ts" : "js";
 const [command, ...rest] = process.argv.slice(2);
+/** Subcommands that aren't the gateway's. */
+const others = { store: "../../stores/store", certify: "../../test/contract/certify" };
+const other = Object.hasOwn(others, command) ? others[command] : undefined;
 const started =
-  command === "store"
-    ? load(`${folder}../../stores/store.${extension}`).then((module) => module.main(rest))
-    : load(`${folder}cli.${extension}`).then((module) => module.main(process.argv));
+  other === undefined
+    ? load(`${folder}cli.${extension}`).then((module) => module.main(process.argv))
+    : load(`${folder}${other}.${extension}`).then((module) => module.main(rest));
 
 started.then(
   (exitCode) => {

@@ -50,6 +50,13 @@ export async function main(argv: readonly string[]): Promise<number> {
       exitCode = 2;
     });
 
+  program
+    .command("certify")
+    .description("whether a store keeps the contract: annex certify ADDRESS | -- COMMAND (see annex certify --help)")
+    .action(() => {
+      exitCode = 2;
+    });
+
   try {
     await program.parseAsync([...argv]);
   } catch (error) {

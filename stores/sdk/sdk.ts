@@ -31,6 +31,7 @@ export {
 export { type Change, createHistory, type History, historyEvents, idOf } from "./history.ts";
 export { createHost, type Host, type Question } from "./host.ts";
 export { createKeptObjects, type Keeping, type KeptObjects } from "./kept.ts";
+export { compareKeys } from "./key-order.ts";
 export {
   type Backend,
   type Creation,
@@ -44,7 +45,6 @@ export {
   keptKind,
   type Saving,
 } from "./kinds.ts";
-export { compareKeys } from "./key-order.ts";
 export type { FromSchema, KubeObject, ObjectOf, Schema } from "./schema-type.ts";
 export { runStore, type ServedStore, type ServeOptions, serveStore } from "./serve.ts";
 export type * from "./store.ts";

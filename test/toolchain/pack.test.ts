@@ -66,8 +66,12 @@ test("annex runs from the installed package", async () => {
   assert.deepEqual([shown.code, shown.stdout], [0, `${version}\n`], shown.stderr);
   const help = await annex("--help");
   assert.equal(help.code, 0);
-  for (const command of ["dev", "gateway", "store"]) assert.match(help.stdout, new RegExp(`^ {2}${command} `, "m"));
+  for (const command of ["dev", "gateway", "store", "certify"])
+    assert.match(help.stdout, new RegExp(`^ {2}${command} `, "m"));
   assert.equal((await annex("nonsense")).code, 2);
+  const promises = await annex("certify", "--list");
+  assert.deepEqual([promises.code, promises.stderr], [0, ""]);
+  assert.ok(promises.stdout.split("\n").length > 120);
 });
 
 for (const store of ["memory", "sql"]) {

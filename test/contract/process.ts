@@ -1,0 +1,131 @@
+/**
+ * A store as a process of ours: started by a command, killed, paused, started again, stopped.
+ *
+ * It leads a process group, so that a command which starts the store behind a shell or npx is
+ * stopped whole. States: running -> stopped; restart() goes through both.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+
+/** A store's process. */
+export interface StoreProcess {
+  /** As the first line of its stdout says; more than one: replicas. */
+  readonly addresses: readonly string[];
+  /** Sends a signal to every process of the store. */
+  signal(signal: NodeJS.Signals): void;
+  /** Kills it without warning and starts it again. */
+  crash(): Promise<void>;
+  /** Asks it to end, and gives its exit code; undefined if it had to be killed. */
+  terminate(): Promise<number | undefined>;
+  /** Starts it after terminate(). */
+  start(): Promise<void>;
+  /** Ends it whatever it does. */
+  stop(): Promise<void>;
+}
+
+/** The process ended, or said nothing, before it gave an address. */
+export class ProcessStartError extends Error {
+  override readonly name = "ProcessStartError";
+}
+
+/** How long a store may take to say where it listens. */
+const startMs = 30_000;
+/** Longer than any store's drain. */
+const stopMs = 15_000;
+
+/** Starts a store. `passOn` gets the lines of its stderr. @throws ProcessStartError. */
+export async function startProcess(command: readonly string[], passOn: (line: string) => void): Promise<StoreProcess> {
+  let child: ChildProcess;
+  let ended: Promise<number | undefined>;
+  let addresses: readonly string[] = [];
+
+  function send(signal: NodeJS.Signals | 0): boolean {
+    try {
+      if (child.pid === undefined) return false;
+      process.kill(-child.pid, signal);
+      return true;
+    } catch {
+      // The group is gone.
+      return false;
+    }
+  }
+
+  async function launch(): Promise<void> {
+    const [file = "", ...args] = command;
+    child = spawn(file, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
+    const { stdout, stderr } = child;
+    if (stderr !== null) createInterface({ input: stderr }).on("line", passOn);
+    ended = new Promise((resolve) => {
+      child.once("error", () => resolve(undefined));
+      child.once("exit", (code) => resolve(code ?? undefined));
+    });
+    const failed = new Promise<never>((_, reject) => {
+      child.once("error", (error) => reject(new ProcessStartError(`${file} can't be started: ${error.message}`)));
+      child.once("exit", (code) =>
+        reject(new ProcessStartError(`the store ended with code ${code} before it said where it listens`)),
+      );
+      setTimeout(
+        () => reject(new ProcessStartError(`the store did not say where it listens within ${startMs / 1000} s`)),
+        startMs,
+      ).unref();
+    });
+    failed.catch(() => {});
+    const line = await Promise.race([
+      new Promise<string>((resolve) => {
+        if (stdout !== null) createInterface({ input: stdout }).once("line", resolve);
+      }),
+      failed,
+    ]);
+    addresses = line.trim().split(/\s+/);
+  }
+
+  async function gone(): Promise<void> {
+    while (send(0)) await new Promise<void>((resolve) => setTimeout(resolve, 10));
+  }
+
+  async function terminate(): Promise<number | undefined> {
+    send("SIGCONT");
+    send("SIGTERM");
+    let isCut = false;
+    const cut = setTimeout(() => {
+      isCut = true;
+      send("SIGKILL");
+    }, stopMs);
+    const code = await ended;
+    await gone();
+    clearTimeout(cut);
+    return isCut ? undefined : code;
+  }
+
+  const kill = () => {
+    send("SIGKILL");
+  };
+  process.once("exit", kill);
+  try {
+    await launch();
+  } catch (error) {
+    kill();
+    process.off("exit", kill);
+    throw error;
+  }
+  return {
+    get addresses() {
+      return addresses;
+    },
+    signal: (signal) => {
+      send(signal);
+    },
+    async crash() {
+      send("SIGKILL");
+      await ended;
+      await gone();
+      await launch();
+    },
+    terminate,
+    start: launch,
+    async stop() {
+      await terminate();
+      process.off("exit", kill);
+    },
+  };
+}

@@ -1,0 +1,35 @@
+/** Every promise, in the order in which they are checked: cheap and basic first. */
+
+import type { ContractPromise } from "./promise.ts";
+import { codePromises } from "./promises/codes.ts";
+import { collectionPromises } from "./promises/collections.ts";
+import { createPromises } from "./promises/create.ts";
+import { definitionPromises } from "./promises/definitions.ts";
+import { deletePromises } from "./promises/delete.ts";
+import { describePromises } from "./promises/describe.ts";
+import { dryRunPromises } from "./promises/dry-run.ts";
+import { historyReadPromises } from "./promises/exact-reads.ts";
+import { objectPromises } from "./promises/objects.ts";
+import { readPromises } from "./promises/reads.ts";
+import { updatePromises } from "./promises/update.ts";
+import { watchPromises } from "./promises/watch.ts";
+import { watchStartPromises } from "./promises/watch-starts.ts";
+import { wirePromises } from "./promises/wire.ts";
+
+/** All of them; names are unique. */
+export const promises: readonly ContractPromise[] = [
+  ...wirePromises,
+  ...codePromises,
+  ...describePromises,
+  ...definitionPromises,
+  ...createPromises,
+  ...updatePromises,
+  ...deletePromises,
+  ...dryRunPromises,
+  ...objectPromises,
+  ...readPromises,
+  ...collectionPromises,
+  ...historyReadPromises,
+  ...watchStartPromises,
+  ...watchPromises,
+];
