@@ -10,6 +10,7 @@ import type { ErrorDetail } from "../../gen/annex/store/v1/error_pb.js";
 import type { HookService } from "../../gen/annex/store/v1/hook_pb.js";
 import type { StoredObject as StoredMessage } from "../../gen/annex/store/v1/object_pb.js";
 import {
+  type WatchEvent as EventMessage,
   type ListResponse,
   type StoreService,
   WatchEventType,
@@ -147,7 +148,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
         resource,
         start: { case: "after" as const, value: watch.after },
         epoch: watch.epoch,
-        previous: false,
+        previous: watch.previous ?? false,
         progressEveryMs,
       };
       try {
@@ -249,9 +250,13 @@ function frameFrom(frame: Frame): WatchFrame | undefined {
   }
 }
 
-function eventFrom(event: { type: WatchEventType; object?: StoredMessage | undefined }): StoreEvent {
-  if (event.object === undefined) throw new ConnectError("a watch event has no object", Code.DataLoss);
-  return { type: event.type === WatchEventType.DELETE ? "delete" : "put", object: storedFrom(event.object) };
+function eventFrom({ type, object, previous }: EventMessage): StoreEvent {
+  if (object === undefined) throw new ConnectError("a watch event has no object", Code.DataLoss);
+  return {
+    type: type === WatchEventType.DELETE ? "delete" : "put",
+    object: storedFrom(object),
+    ...(previous === undefined ? {} : { previous: storedFrom(previous) }),
+  };
 }
 
 function storedFrom(message: StoredMessage): StoredObject {

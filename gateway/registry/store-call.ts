@@ -70,6 +70,8 @@ export interface WatchCall {
   readonly after: bigint;
   /** The epoch in which `after` was read. */
   readonly epoch: string;
+  /** Whether events are to carry the state before; only with the capability. Default false. */
+  readonly previous?: boolean;
   /** Who asks; undefined: the gateway for itself. */
   readonly caller: Omit<CallContext, "timeoutMs" | "signal"> | undefined;
   readonly signal: AbortSignal;
@@ -80,6 +82,8 @@ export interface StoreEvent {
   readonly type: "put" | "delete";
   /** For a delete: the last state, under the revision of the delete. */
   readonly object: StoredObject;
+  /** The state before, if it was asked for and there was one. */
+  readonly previous?: StoredObject;
 }
 
 /** What a watch stream says, in order. */

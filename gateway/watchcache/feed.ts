@@ -15,6 +15,7 @@ import {
 } from "../apimachinery/status.ts";
 import type { CallContext, ObjectKey, ReadAt, ResourceClient, StoredObject, StoreEvent } from "../registry/registry.ts";
 import { CachedObject, type Presenter } from "./cached-object.ts";
+import { assertEpochStart, assertMark, assertNext, assertProgress, StoreLied } from "./guard.ts";
 import { KeyTree } from "./key-tree.ts";
 import { Ring } from "./ring.ts";
 import { type State, States } from "./states.ts";
@@ -73,13 +74,19 @@ export interface OwnFeed {
   readonly onClose: () => void;
 }
 
+interface Log {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
 export interface FeedOptions {
   readonly definition: ResourceDefinition;
   readonly client: ResourceClient;
   readonly presenter: Presenter;
   /** Undefined: the gateway's own feed, for everybody. */
   readonly own?: OwnFeed;
-  readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
+  readonly log: Log;
 }
 
 /** History: kube-apiserver's largest ring, and bytes so that a resource of 1 MB objects stays small. */
@@ -95,8 +102,22 @@ const minBackoffMs = 50;
 const maxBackoffMs = 2_000;
 /** Items of one page while filling: enough to amortise the call, small enough for one message. */
 const fillPage = 500;
-/** A page that takes longer has failed. */
+/** A page, or the history before it, that takes longer has failed. */
 const fillCallMs = 30_000;
+/** Revisions before the mark whose events are read at the start: minutes of a busy resource. */
+const backfillRevisions = 10_000n;
+
+/** Where a list was. */
+interface Mark {
+  readonly revision: bigint;
+  readonly epoch: string;
+}
+
+/** Every event after `floor` up to a mark. */
+interface History {
+  readonly floor: bigint;
+  readonly events: readonly FeedEvent[];
+}
 
 interface Waiter {
   readonly revision: bigint;
@@ -130,7 +151,9 @@ export function createFeed(options: FeedOptions): Feed {
         await follow(() => {
           backoffMs = minBackoffMs;
         });
+        isFollowing = false;
       } catch (error) {
+        isFollowing = false;
         if (stop.signal.aborted) return;
         if (error instanceof StatusError && error.status.code === 410) {
           lose(error);
@@ -138,8 +161,13 @@ export function createFeed(options: FeedOptions): Feed {
           if (own !== undefined) return settleReady(error);
           continue;
         }
-        isFollowing = false;
-        log.warn({ ...about, error: (error as Error).message }, "the feed from the store broke; it will be resumed");
+        if (error instanceof StoreLied) {
+          log.error({ ...about, error: error.message }, "the store told what can't be true; its copy is filled again");
+          lose(expired("The store told what can't be true."));
+          if (own !== undefined) return settleReady(expired("The store told what can't be true."));
+        } else {
+          log.warn({ ...about, error: (error as Error).message }, "the feed from the store broke; it will be resumed");
+        }
         if (!filled)
           settleReady(error instanceof StatusError ? error : serviceUnavailable("the store can't be read", 1));
       }
@@ -152,7 +180,7 @@ export function createFeed(options: FeedOptions): Feed {
     const found = new Map<string, CachedObject>();
     const read: ReadAt = own?.startAt === undefined ? { at: "latest" } : { at: "exact", revision: own.startAt };
     let continueToken: Uint8Array = new Uint8Array();
-    let mark: { revision: bigint; epoch: string } | undefined;
+    let mark: Mark | undefined;
     do {
       const page = await client.list(
         { namespace: "", read, limit: fillPage, continueToken },
@@ -160,20 +188,81 @@ export function createFeed(options: FeedOptions): Feed {
       );
       // Pages of a store without snapshots may be newer than the first mark; following from the
       // first mark repairs them.
+      assertMark(page);
       mark ??= { revision: page.revision, epoch: page.epoch };
       for (const item of page.items) found.set(keyOf(item), cachedObject(item));
       continueToken = page.continueToken;
     } while (continueToken.length > 0);
+    assertEpochStart(mark, { epoch, revision });
+    const history = await backfill(mark);
     revision = mark.revision;
     epoch = mark.epoch;
     objects = KeyTree.fromSorted([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
     copyBytes = 0;
     for (const object of found.values()) copyBytes += object.stored.json.length;
     states.restart({ revision, objects });
-    ring = new Ring<FeedEvent>(revision, ringLimits);
+    ring = new Ring<FeedEvent>(history?.floor ?? revision, ringLimits);
+    for (const event of history?.events ?? []) ring.push(event);
     filled = true;
     settleReady(undefined);
     settleWaiters();
+  }
+
+  /**
+   * Reads what happened before the copy's mark, so that a client of a gateway that was restarted
+   * resumes as if nothing had been. Undefined: the store can't tell, and watches begin at the mark.
+   */
+  async function backfill(mark: Mark): Promise<History | undefined> {
+    const { resume, previousObject, hookConvert } = definition.capabilities;
+    if (own !== undefined || !resume || !previousObject || hookConvert || mark.revision <= 1n) return undefined;
+    const floor = mark.revision > backfillRevisions ? mark.revision - backfillRevisions : 1n;
+    const { lastChange } = await client.currentRevision({ ...nobody, timeoutMs: fillCallMs, signal: stop.signal });
+    // A quiet resource has no event to wait for.
+    const until = lastChange !== undefined && lastChange < mark.revision ? lastChange : mark.revision;
+    const history = await historyBetween(floor, until, mark.epoch);
+    if (!("oldestResumable" in history)) return history;
+    const { oldestResumable } = history;
+    if (oldestResumable === 0n || oldestResumable >= mark.revision) return undefined;
+    const second = await historyBetween(oldestResumable, until, mark.epoch);
+    return "oldestResumable" in second ? undefined : second;
+  }
+
+  /** Reads the events after `floor` up to and with `until`. */
+  async function historyBetween(
+    floor: bigint,
+    until: bigint,
+    ofEpoch: string,
+  ): Promise<History | { readonly oldestResumable: bigint }> {
+    if (until <= floor) return { floor, events: [] };
+    const late = AbortSignal.any([stop.signal, AbortSignal.timeout(fillCallMs)]);
+    const events: FeedEvent[] = [];
+    const last = new Map<string, CachedObject>();
+    let reached = floor;
+    for await (const frame of client.watch({
+      after: floor,
+      epoch: ofEpoch,
+      previous: true,
+      caller: undefined,
+      signal: late,
+    })) {
+      if (frame.frame === "expired") return { oldestResumable: frame.oldestResumable };
+      if (frame.frame === "progress") reached = frame.revision;
+      if (frame.frame !== "events") continue;
+      for (const change of frame.events) {
+        assertNext(change, reached);
+        reached = change.object.revision;
+        if (reached > until) break;
+        const { previous } = change;
+        const key = keyOf(change.object);
+        const before = last.get(key) ?? (previous && cachedObject(previous));
+        const put = change.type === "put" ? cachedObject(change.object) : undefined;
+        if (put === undefined) last.delete(key);
+        else last.set(key, put);
+        events.push(feedEvent(change, before, put));
+      }
+      if (reached >= until) break;
+    }
+    return { floor, events };
   }
 
   async function follow(onAlive: () => void): Promise<void> {
@@ -199,7 +288,7 @@ export function createFeed(options: FeedOptions): Feed {
   function apply(changes: readonly StoreEvent[]): void {
     const events: FeedEvent[] = [];
     for (const change of changes) {
-      if (change.object.revision <= revision) continue;
+      assertNext(change, revision);
       const key = keyOf(change.object);
       const before = objects.get(key);
       const after = change.type === "put" ? cachedObject(change.object) : undefined;
@@ -218,7 +307,8 @@ export function createFeed(options: FeedOptions): Feed {
   }
 
   function advance(to: bigint): void {
-    if (to <= revision) return;
+    assertProgress(to, revision);
+    if (to === revision) return;
     revision = to;
     for (const subscriber of [...subscribers]) subscriber.progress(revision);
     settleWaiters();

@@ -1,7 +1,7 @@
 /** Reads from the gateway's copy: as fresh as from the store, and without it. */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { Scope } from "../../gen/annex/store/v1/catalog_pb.js";
+import { Scope, Verb } from "../../gen/annex/store/v1/catalog_pb.js";
 import { contractResources, resource } from "../../stores/contract-kit.testing.ts";
 import { createMemoryStore, memoryCapabilities } from "../../stores/memory/store.ts";
 import { unavailable } from "../../stores/sdk/sdk.ts";
@@ -9,6 +9,7 @@ import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 
 const base = `/apis/${resource.group}/${resource.version}`;
 const things = `${base}/namespaces/ns/things`;
+const everyVerb = [Verb.GET, Verb.LIST, Verb.WATCH, Verb.CREATE, Verb.UPDATE, Verb.PATCH, Verb.DELETE];
 type List = {
   readonly items: readonly { readonly metadata: { readonly name: string; readonly resourceVersion: string } }[];
   readonly metadata: {
@@ -23,7 +24,7 @@ describe("a gateway's reads", () => {
   let isAway = false;
   let gateway: TestGateway;
   const resources = contractResources({ scope: Scope.NAMESPACED, capabilities: [...memoryCapabilities] });
-  const memory = createMemoryStore(resources.map((one) => ({ ...one, verbs: [1, 2, 3, 4, 5, 6, 7, 8] })));
+  const memory = createMemoryStore(resources.map((one) => ({ ...one, verbs: everyVerb })));
   const store = {
     ...memory,
     get: (call: Parameters<NonNullable<typeof memory.get>>[0]) => {

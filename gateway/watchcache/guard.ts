@@ -1,0 +1,43 @@
+/**
+ * Checks what a store claims of its revisions, as it flows.
+ *
+ * A copy that believed a lie would show clients a past that never was, and nobody could tell. So the
+ * first claim that can't be true ends the watches with 410, and the copy is filled again.
+ * Source: the contract's rules 2, 3 and 5 (proto/annex/store/v1/store.proto).
+ */
+import type { ListPage, StoreEvent } from "../registry/registry.ts";
+
+/** A claim that can't be true. The message is for the log: what the store said, and what it had said before. */
+export class StoreLied extends Error {
+  override readonly name = "StoreLied";
+}
+
+/** A list's mark is the head: no item of its state is newer. @throws StoreLied */
+export function assertMark(page: ListPage): void {
+  for (const { namespace, name, revision } of page.items) {
+    if (revision <= page.revision) continue;
+    throw new StoreLied(`a list at revision ${page.revision} has "${namespace}/${name}" at ${revision}`);
+  }
+}
+
+/** Events come in the order of their revisions, each once. @throws StoreLied */
+export function assertNext(event: StoreEvent, last: bigint): void {
+  const { namespace, name, revision } = event.object;
+  if (revision > last) return;
+  throw new StoreLied(`an event of "${namespace}/${name}" at revision ${revision} came after revision ${last}`);
+}
+
+/** Progress doesn't go back. @throws StoreLied */
+export function assertProgress(revision: bigint, last: bigint): void {
+  if (revision < last) throw new StoreLied(`progress of revision ${revision} came after revision ${last}`);
+}
+
+/** A new epoch begins above everything that the one before has shown. @throws StoreLied */
+export function assertEpochStart(
+  next: { readonly epoch: string; readonly revision: bigint },
+  before: { readonly epoch: string; readonly revision: bigint },
+): void {
+  if (before.epoch === "" || next.revision >= before.revision) return;
+  const what = next.epoch === before.epoch ? "the same epoch" : `the epoch ${next.epoch}`;
+  throw new StoreLied(`${what} is at revision ${next.revision}, and ${before.revision} was shown before`);
+}

@@ -1,0 +1,84 @@
+/** The gateway's copy of a resource: what it knows when it starts, and what it makes of a store that lies. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Scope, Verb } from "../../gen/annex/store/v1/catalog_pb.js";
+import { contractResources, resource } from "../../stores/contract-kit.testing.ts";
+import { createMemoryStore, memoryCapabilities } from "../../stores/memory/store.ts";
+import type { Store } from "../../stores/sdk/sdk.ts";
+import { eventually } from "../support/eventually.ts";
+import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+
+const things = `/apis/${resource.group}/${resource.version}/namespaces/ns/things`;
+const everyVerb = [Verb.GET, Verb.LIST, Verb.WATCH, Verb.CREATE, Verb.UPDATE, Verb.PATCH, Verb.DELETE];
+
+function memoryStore(): Store {
+  const resources = contractResources({ scope: Scope.NAMESPACED, capabilities: [...memoryCapabilities] });
+  return createMemoryStore(resources.map((one) => ({ ...one, verbs: everyVerb })));
+}
+
+async function create(gateway: TestGateway, name: string): Promise<string> {
+  const body = { apiVersion: `${resource.group}/v1`, kind: "Thing", metadata: { name } };
+  const made = await gateway.ask(things, { method: "POST", body });
+  assert.equal(made.status, 201, made.text);
+  return String(made.json().metadata?.["resourceVersion"]);
+}
+
+/** The types and names of a watch's events. */
+async function watched(gateway: TestGateway, query: string): Promise<string[]> {
+  const { text } = await gateway.ask(`${things}?watch=true&${query}`);
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line))
+    .map(({ type, object }) => `${type} ${object.metadata.name ?? object.code}`);
+}
+
+test("a gateway that was restarted resumes watches from before its start", async (t) => {
+  const store = memoryStore();
+  const first = await startTestGateway({ stores: { memory: store } });
+  const from = await create(first, "a");
+  await create(first, "b");
+  const removed = await first.ask(`${things}/a`, { method: "DELETE" });
+  assert.equal(removed.status, 200);
+  await first.stop();
+  const second = await startTestGateway({ stores: { memory: store } });
+  t.after(() => second.stop());
+  assert.deepEqual(await watched(second, `timeoutSeconds=1&resourceVersion=${from}`), ["ADDED b", "DELETED a"]);
+});
+
+test("a store that lies of its revisions ends watches with 410, and its copy is right again", async (t) => {
+  const store = memoryStore();
+  let isLying = false;
+  const lying: Store = {
+    ...store,
+    async *watch(call) {
+      for await (const frame of store.watch?.(call) ?? []) {
+        yield frame;
+        // What was said is said again.
+        if (isLying && frame.frame === "events") yield frame;
+      }
+    },
+  };
+  const gateway = await startTestGateway({ stores: { memory: lying } });
+  t.after(() => gateway.stop());
+  const from = await create(gateway, "a");
+  let seen = "";
+  const watching = gateway.ask(`${things}?watch=true&timeoutSeconds=20&resourceVersion=${from}`, {
+    onText: (text) => {
+      seen += text;
+    },
+  });
+  await create(gateway, "b");
+  await eventually(() => seen.includes('"b"'), "the watch follows");
+  isLying = true;
+  await create(gateway, "c");
+  await watching;
+  isLying = false;
+  assert.match(seen, /"type":"ERROR".*"reason":"Expired".*"code":410/);
+  assert.ok(gateway.logged.some((line) => line.includes("the store told what can't be true")));
+  await eventually(async () => {
+    const list = await gateway.ask(`${things}?resourceVersion=0`);
+    return list.text.includes('"name":"c"');
+  }, "the copy is filled again");
+  assert.deepEqual(await watched(gateway, "timeoutSeconds=1&resourceVersion=0"), ["ADDED a", "ADDED b", "ADDED c"]);
+});
