@@ -1,0 +1,100 @@
+/** Annex behind a real kube-apiserver: everything that kubectl does goes through the aggregation layer. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { root } from "../../support/checkout.ts";
+import { eventually } from "../../support/eventually.ts";
+import { runKubectl } from "../../support/kubectl.ts";
+import { describeKubectl } from "../kubectl-commands.ts";
+import { describeRealObjects, projects } from "../real-objects.ts";
+import { httpRoute, prometheus, widget } from "../subjects.ts";
+import { type Aggregated, startAggregated } from "./aggregated.ts";
+import { askAsAdmin } from "./ask.ts";
+import { type Cluster, startCluster } from "./cluster.ts";
+
+const realData = process.env["ANNEX_REAL_DATA"];
+const crds = [join(root, "stores/sql/examples")];
+if (realData !== undefined) crds.push(...projects.map((project) => join(realData, project, "crds")));
+
+describe("Annex behind kube-apiserver", () => {
+  let cluster: Cluster;
+  let annex: Aggregated;
+  const host = () => ({ kubeconfig: cluster.kubeconfig, hasNamespaces: true, collectsGarbage: true });
+  const kubectl = async (...args: string[]) => {
+    const { code, stdout, stderr } = await runKubectl(args, cluster);
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+  before(async () => {
+    cluster = await startCluster();
+    annex = await startAggregated(cluster, { crds });
+  });
+  after(async () => {
+    await annex?.stop();
+    await cluster?.stop();
+  });
+
+  test("every APIService is Available, and stays so when it is checked again", async () => {
+    const { items } = JSON.parse(await kubectl("get", "apiservices", "-o", "json"));
+    const ours = items.filter((item: { spec: { service?: { name: string } } }) => item.spec.service?.name === "annex");
+    assert.equal(ours.length, annex.groupVersions.length);
+    for (const { metadata, status } of ours) {
+      const [condition] = status.conditions;
+      assert.deepEqual(
+        [condition.type, condition.status, condition.reason],
+        ["Available", "True", "Passed"],
+        metadata.name,
+      );
+    }
+  });
+
+  test("kube-apiserver merges discovery: aggregated and legacy", async () => {
+    const accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+    const merged = JSON.parse(await askAsAdmin(cluster, { url: `${cluster.url}/apis`, accept }));
+    assert.equal(merged.kind, "APIGroupDiscoveryList");
+    const names = merged.items.map((item: { metadata: { name: string } }) => item.metadata.name);
+    assert.ok(names.includes("apps") && names.includes(widget.group), names.join());
+    const group = merged.items.find((item: { metadata: { name: string } }) => item.metadata.name === widget.group);
+    for (const version of group.versions) {
+      assert.equal(version.freshness, "Current");
+      assert.ok(version.resources.some((one: { resource: string }) => one.resource === widget.plural));
+    }
+    const legacy = JSON.parse(await kubectl("get", "--raw", "/apis"));
+    const found = legacy.groups.find((one: { name: string }) => one.name === widget.group);
+    assert.equal(found.preferredVersion.version, widget.version);
+  });
+
+  test("kube-apiserver merges OpenAPI: v2 in one document, v3 by its index", async () => {
+    const path = `/apis/${widget.group}/${widget.version}/${widget.plural}`;
+    let v2 = { paths: {}, definitions: {} };
+    await eventually(async () => {
+      v2 = JSON.parse(await kubectl("get", "--raw", "/openapi/v2"));
+      return Object.hasOwn(v2.paths, path);
+    }, `OpenAPI v2 has ${path}`);
+    assert.ok(Object.hasOwn(v2.definitions, "dev.annex.example.v1.Widget"), "the definition keeps its name");
+    const index = JSON.parse(await kubectl("get", "--raw", "/openapi/v3"));
+    for (const groupVersion of annex.groupVersions) {
+      const entry = index.paths[`apis/${groupVersion}`];
+      const document = JSON.parse(await kubectl("get", "--raw", entry.serverRelativeURL));
+      assert.ok(
+        Object.keys(document.paths).some((path) => path.startsWith(`/apis/${groupVersion}/`)),
+        groupVersion,
+      );
+    }
+  });
+
+  test("a user's name, groups and uid arrive as kube-apiserver knows them, impersonation included", async () => {
+    const as = ["--as=ann", "--as-group=dev", "--as-uid=7"];
+    const denied = await runKubectl(["get", widget.plural, "-n", "default", ...as], cluster);
+    assert.equal(denied.code, 1);
+    const why = `User "ann" cannot list resource "widgets" in API group "${widget.group}" in the namespace "default"`;
+    assert.equal(denied.stderr, `Error from server (Forbidden): widgets.${widget.group} is forbidden: ${why}\n`);
+  });
+
+  describeKubectl(widget, host);
+  if (realData === undefined) test("the real definitions", { skip: "ANNEX_REAL_DATA is not set" }, () => {});
+  else {
+    for (const subject of [httpRoute, prometheus]) describeKubectl(subject, host);
+    describeRealObjects(realData, host);
+  }
+});
