@@ -14,6 +14,7 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { ResourceDefinition, ResourceVersionDefinition, ServedResource } from "./apimachinery/resource.ts";
+import { finishInSlices } from "./apimachinery/steps.ts";
 import { type Authenticating, type Authenticator, givenAuthentication } from "./authn/authn.ts";
 import { type Authorizer, assertAllowed, attributesOf, noticingAggregator } from "./authz/authz.ts";
 import { createFlowControl } from "./flowcontrol/flowcontrol.ts";
@@ -37,7 +38,7 @@ import {
   serveHost,
 } from "./registry/registry.ts";
 import { compileTable, type TableColumns } from "./render/render.ts";
-import { compileSchema, type Schema } from "./schema/schema.ts";
+import { compileSchemaSteps, type Schema } from "./schema/schema.ts";
 import { createHandler } from "./server.ts";
 import { present, presentInSlices, type VerbTools } from "./verbs/verbs.ts";
 import { gatewayVersion } from "./version.ts";
@@ -322,14 +323,12 @@ async function compileDefinition(
 ): Promise<string | undefined> {
   for (const [index, version] of definition.versions.entries()) {
     if (version.schema === undefined) continue;
-    const compiled = compileSchema(version.schema);
+    const compiled = await finishInSlices(compileSchemaSteps(version.schema));
     if ("faults" in compiled) {
       const fault = compiled.faults[0];
       return `spec.versions[${index}].schema.openAPIV3Schema.${fault?.path}: ${fault?.message}`;
     }
     schemas.set(version, compiled.schema);
-    // Large schemas take milliseconds each: requests go in between.
-    await new Promise<void>((resolve) => setImmediate(resolve));
   }
   return undefined;
 }

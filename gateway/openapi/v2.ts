@@ -6,7 +6,7 @@
  */
 import { isJsonObject, type JsonObject, type JsonValue } from "../apimachinery/json.ts";
 import type { ServedResource } from "../apimachinery/resource.ts";
-import { finishInSlices } from "../apimachinery/steps.ts";
+import { finishInSlices, turn } from "../apimachinery/steps.ts";
 import { metaNames, metaTypes } from "./meta-types.ts";
 import {
   definitionName,
@@ -37,7 +37,7 @@ export async function buildV2(served: readonly ServedResource[]): Promise<JsonOb
     definitions[name] = rootSchema(resource, await simplified(resource), ref);
     definitions[listName] = listSchema(resource, ref(name, ""), ref);
     for (const entry of pathsOf(resource)) paths[entry.path] = pathItem(entry, resource, name, listName);
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await turn();
   }
   return { swagger: "2.0", info: { title: "Annex", version: "v0.1.0" }, paths, definitions };
 }

@@ -1,7 +1,7 @@
 /** OpenAPI v3: one document for each group and version. Source: kube-openapi pkg/builder3. */
 import type { JsonObject } from "../apimachinery/json.ts";
 import type { ServedResource } from "../apimachinery/resource.ts";
-import { finishInSlices } from "../apimachinery/steps.ts";
+import { finishInSlices, turn } from "../apimachinery/steps.ts";
 import { metaNames, metaTypes } from "./meta-types.ts";
 import {
   definitionName,
@@ -32,7 +32,7 @@ export async function buildV3(served: readonly ServedResource[]): Promise<JsonOb
     schemas[name] = rootSchema(resource, await unfolded(resource), ref);
     schemas[listName] = listSchema(resource, ref(name, ""), ref);
     for (const entry of pathsOf(resource)) paths[entry.path] = pathItem(entry, resource, name, listName);
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await turn();
   }
   return {
     openapi: "3.0.0",

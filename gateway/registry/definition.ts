@@ -17,7 +17,7 @@ import {
   Verb,
   type Version,
 } from "../../gen/annex/store/v1/catalog_pb.js";
-import { isJsonObject, type JsonObject, parseJson } from "../apimachinery/json.ts";
+import { isJsonObject, type JsonObject, jsonParser } from "../apimachinery/json.ts";
 import type {
   OwnerScope,
   PrinterColumn,
@@ -27,6 +27,7 @@ import type {
   ResourceVersionDefinition,
   SubresourceDefinition,
 } from "../apimachinery/resource.ts";
+import { finishInSlices } from "../apimachinery/steps.ts";
 
 /** Why a resource is not served. */
 export class DefinitionFault extends Error {
@@ -52,7 +53,7 @@ const verbWords: Readonly<Record<Verb, ResourceVerb | undefined>> = {
  * Reads one resource of a description.
  * @throws DefinitionFault naming the field that stops it from being served.
  */
-export function definitionFrom(resource: Resource): ResourceDefinition {
+export async function definitionFrom(resource: Resource): Promise<ResourceDefinition> {
   const { group, plural, kind } = resource;
   if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$/.test(group)) {
     throw new DefinitionFault(`group: "${group}" is no DNS subdomain with a dot`);
@@ -72,6 +73,8 @@ export function definitionFrom(resource: Resource): ResourceDefinition {
   if (has("deletecollection") && !(has("list") && has("delete"))) {
     throw new DefinitionFault("verbs: deletecollection needs list and delete");
   }
+  const versions: ResourceVersionDefinition[] = [];
+  for (const version of resource.versions) versions.push(await versionFrom(version, versions.length));
   return {
     group,
     plural,
@@ -81,7 +84,7 @@ export function definitionFrom(resource: Resource): ResourceDefinition {
     shortNames: resource.shortNames,
     categories: resource.categories,
     namespaced: resource.scope === Scope.NAMESPACED,
-    versions: resource.versions.map(versionFrom),
+    versions,
     storageVersion: resource.storageVersion,
     verbs,
     capabilities: capabilitiesFrom(resource.capabilities),
@@ -136,7 +139,7 @@ function ownerScopeFrom({ fieldPath, match, bypassVerb }: OwnerScopeMessage): Ow
   return { path, match: match === OwnerMatch.UID ? "uid" : "name", bypassVerb };
 }
 
-function versionFrom(version: Version, index: number): ResourceVersionDefinition {
+async function versionFrom(version: Version, index: number): Promise<ResourceVersionDefinition> {
   const at = `versions[${index}]`;
   if (!/^[a-z]([-a-z0-9]*[a-z0-9])?$/.test(version.name))
     throw new DefinitionFault(`${at}.name: "${version.name}" is no DNS label`);
@@ -145,7 +148,7 @@ function versionFrom(version: Version, index: number): ResourceVersionDefinition
     served: version.served,
     deprecated: version.deprecated,
     deprecationWarning: version.deprecationWarning,
-    schema: version.schemaJson.length === 0 ? undefined : schemaFrom(version.schemaJson, at),
+    schema: version.schemaJson.length === 0 ? undefined : await schemaFrom(version.schemaJson, at),
     columns: version.columns.map((column) => ({ ...column, type: column.type as PrinterColumn["type"] })),
     selectableFields: version.selectableFields,
     status: version.status,
@@ -160,10 +163,10 @@ function versionFrom(version: Version, index: number): ResourceVersionDefinition
   };
 }
 
-function schemaFrom(json: Uint8Array, at: string): JsonObject {
+async function schemaFrom(json: Uint8Array, at: string): Promise<JsonObject> {
   let schema: unknown;
   try {
-    schema = parseJson(json);
+    schema = (await finishInSlices(jsonParser(json))).value;
   } catch (error) {
     throw new DefinitionFault(`${at}.schema_json: ${(error as Error).message}`, { cause: error });
   }

@@ -7,9 +7,15 @@
  * verbs answer 503. Two stores that claim one resource: the first keeps it, the second is refused
  * with the reason, and has it once the first lets go.
  */
+import { equals } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { ActionService } from "../../gen/annex/store/v1/action_pb.js";
-import { CatalogService, type DescribeResponse } from "../../gen/annex/store/v1/catalog_pb.js";
+import {
+  CatalogService,
+  type DescribeResponse,
+  type Resource,
+  ResourceSchema,
+} from "../../gen/annex/store/v1/catalog_pb.js";
 import { HookService } from "../../gen/annex/store/v1/hook_pb.js";
 import { StoreService } from "../../gen/annex/store/v1/store_pb.js";
 import type { ResourceDefinition, ResourceTable } from "../apimachinery/resource.ts";
@@ -110,6 +116,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   const connect = options.connect ?? createStoreConnection;
   const entries = new Map<string, StoreEntry>();
   const clients = new WeakMap<ResourceDefinition, ResourceClient>();
+  /** What each definition was read from. */
+  const sources = new WeakMap<ResourceDefinition, Resource>();
   const listeners = new Set<(table: ResourceTable) => void>();
   let table = createResourceTable(0, []);
 
@@ -249,24 +257,24 @@ export function createRegistry(options: RegistryOptions): Registry {
     const store = createClient(StoreService, entry.connection.transport);
     const actions = createClient(ActionService, entry.connection.transport);
     const hooks = createClient(HookService, entry.connection.transport);
-    const previous = new Map(entry.definitions.map((definition) => [JSON.stringify(plain(definition)), definition]));
     const definitions: ResourceDefinition[] = [];
     const refused: Refusal[] = [];
     let isWaiting = false;
     for (const resource of description.resources) {
       const { group, plural } = resource;
       try {
-        const definition = definitionFrom(resource);
         // A definition that did not change stays the same value: its watches and caches go on.
-        const kept = previous.get(JSON.stringify(plain(definition)));
+        const kept = entry.definitions.find((one) => equals(ResourceSchema, sources.get(one) as Resource, resource));
         if (kept !== undefined) {
           definitions.push(kept);
           continue;
         }
+        const definition = await definitionFrom(resource);
         const taken = ownerOf(entry, definition);
         isWaiting ||= taken !== undefined;
         const reason = taken ?? (await options.admit(definition));
         if (reason !== undefined) throw new DefinitionFault(reason);
+        sources.set(definition, resource);
         const client = createResourceClient({
           definition,
           storeName: entry.config.name,
@@ -344,11 +352,6 @@ export function createRegistry(options: RegistryOptions): Registry {
 
 function isUnimplemented(error: unknown): boolean {
   return error instanceof ConnectError && error.code === Code.Unimplemented;
-}
-
-/** A definition with its bigints as text, to compare. */
-function plain(definition: ResourceDefinition): unknown {
-  return JSON.parse(JSON.stringify(definition, (_, value) => (typeof value === "bigint" ? `${value}n` : value)));
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

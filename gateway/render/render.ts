@@ -12,13 +12,12 @@ import { encodeJson, type JsonObject, type JsonValue, jsonEncoder } from "../api
 import { metadataString, type ObjectView } from "../apimachinery/object.ts";
 import type { IncludeObject } from "../apimachinery/options.ts";
 import { notAcceptable, type Status, statusToJson } from "../apimachinery/status.ts";
-import { finish } from "../apimachinery/steps.ts";
+import { createTurns, finish } from "../apimachinery/steps.ts";
 import { encodeYaml } from "../apimachinery/yaml.ts";
 import { listMetadataJson, partialJson } from "./go-struct.ts";
 import { createIndenter, goesOf } from "./indent.ts";
 import { createPieces, type Pieces } from "./pieces.ts";
 import { type RowOptions, rowJson, type TableColumns, tableFrame } from "./table.ts";
-import { createTurns } from "./turns.ts";
 import { yamlList, yamlOf } from "./yaml.ts";
 
 export { type Bookmark, type EventRenderer, type EventType, eventRenderer } from "./events.ts";

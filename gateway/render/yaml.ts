@@ -4,9 +4,8 @@
  */
 import { encodeJson, type JsonValue, jsonParser } from "../apimachinery/json.ts";
 import type { ObjectView } from "../apimachinery/object.ts";
-import { finishInSlices } from "../apimachinery/steps.ts";
+import { createTurns, finishInSlices } from "../apimachinery/steps.ts";
 import { yamlEncoder } from "../apimachinery/yaml.ts";
-import { createTurns } from "./turns.ts";
 
 /** Gives one document as YAML. */
 export async function yamlOf(json: Uint8Array): Promise<Buffer> {

@@ -47,6 +47,7 @@ export function compileSchemaSteps(source: JsonObject): Steps<Compiled> {
   const faults: FieldError[] = [];
   let ill: readonly SchemaFault[] = [];
   let why: string | undefined;
+  let structure: readonly FieldError[] = [];
   let root: SchemaNode | undefined;
   const passes = [
     () => {
@@ -57,8 +58,10 @@ export function compileSchemaSteps(source: JsonObject): Steps<Compiled> {
       why = unconvertible(source);
     },
     () => {
-      const structure = why === undefined ? structuralFaults(source, patterns) : [];
+      if (why === undefined) structure = structuralFaults(source, patterns);
       faults.push(...structure);
+    },
+    () => {
       if (why === undefined && structure.length === 0) root = compileNode(source, patterns);
     },
     () => {

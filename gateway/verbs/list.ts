@@ -9,6 +9,7 @@ import { goQuote, parseGoUint64 } from "../apimachinery/go-text.ts";
 import type { ObjectView } from "../apimachinery/object.ts";
 import type { ListOptions } from "../apimachinery/options.ts";
 import { badRequest, expired, StatusError } from "../apimachinery/status.ts";
+import { createTurns } from "../apimachinery/steps.ts";
 import type { ListPage, ReadAt, ResourceClient, StoredObject } from "../registry/registry.ts";
 import type { State } from "../watchcache/watchcache.ts";
 import { type ContinueToken, formatContinueToken, parseContinueToken } from "./continue-token.ts";
@@ -20,8 +21,6 @@ import { callOf, type VerbRequest, type VerbTools } from "./verb-request.ts";
 
 /** Objects asked of a store at once, so that one page is a few messages and memory stays small. */
 const storePage = 500;
-/** Work between two turns of the event loop. */
-const sliceMs = 5;
 /** Objects of the copy between two looks at the clock. */
 const checkEvery = 64;
 
@@ -68,7 +67,7 @@ export async function list(request: VerbRequest, tools: VerbTools, options: List
   let afterKey = token?.after ?? "";
   let at = read;
   let revision: bigint | undefined;
-  let turnEnds = performance.now() + sliceMs;
+  const turnIfDue = createTurns();
   for (;;) {
     const page = await fetchPage(client, request, at, pageToken, limit, token, afterKey);
     revision ??= page.revision;
@@ -77,10 +76,7 @@ export async function list(request: VerbRequest, tools: VerbTools, options: List
       const item = fresh[index] as StoredObject;
       if (!selection.matchesKey(item)) continue;
       const view = await presentInSlices(tools.schemaOf, request.resource, item);
-      if (performance.now() > turnEnds) {
-        await new Promise<void>((resolve) => setImmediate(resolve));
-        turnEnds = performance.now() + sliceMs;
-      }
+      await turnIfDue();
       if (!selection.matches(item, view)) continue;
       items.push(view);
       stored.push(item);
@@ -121,13 +117,10 @@ async function listState(
   const range = keyRange(request.info, after);
   const items: ObjectView[] = [];
   const stored: StoredObject[] = [];
-  let turnEnds = performance.now() + sliceMs;
+  const turnIfDue = createTurns();
   let lookedAt = 0;
   for (const [key, object] of objects.entries(range)) {
-    if (++lookedAt % checkEvery === 0 && performance.now() > turnEnds) {
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      turnEnds = performance.now() + sliceMs;
-    }
+    if (++lookedAt % checkEvery === 0) await turnIfDue();
     if (!selection.matchesKey(object.stored)) continue;
     const large = object.prepare(version);
     if (large !== undefined) await large;
