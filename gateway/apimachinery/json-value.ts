@@ -5,6 +5,7 @@
  * A 64-bit integer outside the safe range is a bigint, `__proto__` is an ordinary key, `undefined`
  * stands in no value. The door is json.ts.
  */
+import { finish, stepsFrom } from "./steps.ts";
 
 /** A JSON value. An integer outside the safe range is a bigint, every other number a number. */
 export type JsonValue = null | boolean | number | bigint | string | JsonArray | JsonObject;
@@ -67,6 +68,11 @@ function isSameInteger(left: JsonValue | undefined, right: JsonValue | undefined
 
 /** Gives a copy that shares nothing. */
 export function cloneJson<T extends JsonValue>(value: T): T {
+  return typeof value !== "object" || value === null ? value : finish(stepsFrom(cloningJson(value)));
+}
+
+/** Copies step by step; a unit is one array or object. */
+export function* cloningJson<T extends JsonValue>(value: T): Generator<undefined, T> {
   if (typeof value !== "object" || value === null) return value;
   const root = emptyLike(value);
   const stack: [JsonObject | JsonArray, JsonObject | JsonArray][] = [[value as JsonObject, root]];
@@ -80,6 +86,7 @@ export function cloneJson<T extends JsonValue>(value: T): T {
     };
     if (Array.isArray(from)) for (const child of from) (to as JsonArray).push(copy(child));
     else for (const key of Object.keys(from)) (to as JsonObject)[key] = copy(from[key] as JsonValue);
+    yield;
   }
   return root as T;
 }

@@ -16,6 +16,7 @@ export { type EncodeOptions, sortedKeys } from "./json-encoder.ts";
 export { JsonNumberError, JsonSyntaxError, type ParsedJson, type ParseOptions } from "./json-parser.ts";
 export {
   cloneJson,
+  cloningJson,
   isJsonObject,
   type JsonArray,
   type JsonObject,
@@ -42,6 +43,12 @@ export function jsonParser(bytes: Uint8Array, options: ParseOptions = {}): Steps
 /** Encodes to the end at once. */
 export function encodeJson(value: JsonValue): string {
   return new JsonEncoder(value, {}).text();
+}
+
+/** Gives a text that two values share exactly if they encode alike. Several can stand side by side, with commas between. */
+export function comparableText(value: JsonValue): string {
+  if (typeof value === "string") return JSON.stringify(value.toWellFormed());
+  return typeof value === "number" && value !== 0 ? String(value) : encodeJson(value);
 }
 
 /** Encodes to the end at once, as UTF-8. */

@@ -46,6 +46,18 @@ export function createTurns(): () => Promise<void> | undefined {
   };
 }
 
+/** Makes Steps of a generator; a unit ends at each `yield`. */
+export function stepsFrom<T>(work: Generator<undefined, T>): Steps<T> {
+  let outcome: IteratorResult<undefined, T> | undefined;
+  return {
+    step(units) {
+      for (let left = units; left > 0 && outcome?.done !== true; left--) outcome = work.next();
+      return outcome?.done === true;
+    },
+    result: () => outcome?.value as T,
+  };
+}
+
 /** Runs work to its end now. */
 export function finish<T>(work: Steps<T>): T {
   while (!work.step(1_000_000));

@@ -8,6 +8,7 @@
  */
 import {
   cloneJson,
+  cloningJson,
   isJsonObject,
   type JsonArray,
   type JsonObject,
@@ -15,7 +16,7 @@ import {
   jsonEqual,
 } from "../apimachinery/json.ts";
 import { StatusError } from "../apimachinery/status.ts";
-import { finish, type Steps } from "../apimachinery/steps.ts";
+import { finish, type Steps, stepsFrom } from "../apimachinery/steps.ts";
 import type { JsonPatchOperation } from "./json-patch-operations.ts";
 import { isNestedTooDeep, jsonSize } from "./measure.ts";
 
@@ -39,14 +40,16 @@ export function jsonPatchSteps(document: JsonValue, operations: readonly JsonPat
 
 class JsonPatchRun implements Steps<JsonValue> {
   readonly #operations: readonly JsonPatchOperation[];
-  #root: JsonValue;
+  readonly #copying: Steps<JsonValue>;
+  #root: JsonValue = null;
+  #isCopied = false;
   #next = 0;
   #copiedBytes = 0;
   /** Units that the last operation took beyond its own. */
   #extraUnits = 0;
 
   constructor(document: JsonValue, operations: readonly JsonPatchOperation[]) {
-    this.#root = cloneJson(document);
+    this.#copying = stepsFrom(cloningJson(document));
     this.#operations = operations;
   }
 
@@ -55,6 +58,11 @@ class JsonPatchRun implements Steps<JsonValue> {
   }
 
   step(units: number): boolean {
+    if (!this.#isCopied) {
+      this.#isCopied = this.#copying.step(units);
+      if (!this.#isCopied) return false;
+      this.#root = this.#copying.result();
+    }
     for (let left = units; left > 0; left -= 1 + this.#extraUnits) {
       const operation = this.#operations[this.#next++];
       if (operation === undefined) {

@@ -6,23 +6,26 @@
  * lists too. Source: gopkg.in/evanphx/json-patch.v4 merge.go; apiserver pkg/endpoints/handlers/patch.go.
  */
 import { goTypeWord } from "../apimachinery/go-type.ts";
-import {
-  cloneJson,
-  isJsonObject,
-  type JsonArray,
-  type JsonObject,
-  type JsonValue,
-  newJsonObject,
-} from "../apimachinery/json.ts";
+import { cloningJson, isJsonObject, type JsonArray, type JsonObject, type JsonValue } from "../apimachinery/json.ts";
 import { badRequest } from "../apimachinery/status.ts";
+import { finish, type Steps, stepsFrom } from "../apimachinery/steps.ts";
 
 /**
- * Gives the merged document; the input stays as it is. What the patch doesn't touch is shared with it.
+ * Gives the merged document; it shares nothing with what went in, which stays as it is.
  * @throws StatusError 400 if the patch is no object.
  */
 export function applyMergePatch(document: JsonObject, patch: JsonValue): JsonObject {
+  return finish(mergePatchSteps(document, patch));
+}
+
+/** Does applyMergePatch's work step by step; a unit is one array or object. */
+export function mergePatchSteps(document: JsonObject, patch: JsonValue): Steps<JsonObject> {
+  return stepsFrom(merging(document, patch));
+}
+
+function* merging(document: JsonObject, patch: JsonValue): Generator<undefined, JsonObject> {
   assertMergePatch(patch);
-  const root = copyOf(document);
+  const root = yield* cloningJson(document);
   const work: { target: JsonObject; patch: JsonObject }[] = [{ target: root, patch }];
   for (let next = work.pop(); next !== undefined; next = work.pop()) {
     const { target } = next;
@@ -30,14 +33,11 @@ export function applyMergePatch(document: JsonObject, patch: JsonValue): JsonObj
       const value = next.patch[key] as JsonValue;
       const present = target[key];
       if (value === null) delete target[key];
-      else if (!isJsonObject(present)) target[key] = withoutNulls(value);
-      else if (!isJsonObject(value)) target[key] = cloneJson(value);
-      else {
-        const merged = copyOf(present);
-        target[key] = merged;
-        work.push({ target: merged, patch: value });
-      }
+      else if (!isJsonObject(present)) target[key] = yield* cloningWithoutNulls(value);
+      else if (!isJsonObject(value)) target[key] = yield* cloningJson(value);
+      else work.push({ target: present, patch: value });
     }
+    yield;
   }
   return root;
 }
@@ -51,15 +51,9 @@ export function assertMergePatch(patch: JsonValue): asserts patch is JsonObject 
   );
 }
 
-function copyOf(object: JsonObject): JsonObject {
-  const copy = newJsonObject();
-  for (const key of Object.keys(object)) copy[key] = object[key] as JsonValue;
-  return copy;
-}
-
 /** Gives a copy without the fields that are null; elements of lists that are null stay. */
-function withoutNulls(root: JsonValue): JsonValue {
-  const copy = cloneJson(root);
+function* cloningWithoutNulls(root: JsonValue): Generator<undefined, JsonValue> {
+  const copy = yield* cloningJson(root);
   const work: JsonValue[] = [copy];
   for (let value = work.pop(); value !== undefined; value = work.pop()) {
     if (Array.isArray(value)) pushContainers(work, value);
@@ -67,6 +61,7 @@ function withoutNulls(root: JsonValue): JsonValue {
       for (const key of Object.keys(value)) if (value[key] === null) delete value[key];
       pushContainers(work, Object.values(value));
     }
+    yield;
   }
   return copy;
 }

@@ -152,10 +152,12 @@ test("patches never change what they are given", () => {
   const value = fc.jsonValue({ maxDepth: 3 }) as fc.Arbitrary<JsonValue>;
   fc.assert(
     fc.property(fc.dictionary(fc.string(), value), fc.dictionary(fc.string(), value), (document, patch) => {
-      const before = encodeJson(document);
+      const before = [encodeJson(document), encodeJson(patch)];
       const once = applyMergePatch(document, patch);
-      assert.equal(encodeJson(document), before);
-      assert.equal(encodeJson(applyMergePatch(once, patch)), encodeJson(once));
+      // What comes out is the caller's to change.
+      applyMergePatch(once, patch);
+      for (const key of Object.keys(once)) delete once[key];
+      assert.deepEqual([encodeJson(document), encodeJson(patch)], before);
     }),
   );
 });

@@ -10,7 +10,7 @@ import { jsonPatchFaults } from "./json-patch-operations.ts";
 
 export { applyJsonPatch, jsonPatchSteps } from "./json-patch.ts";
 export { type JsonPatchOperation, parseJsonPatch } from "./json-patch-operations.ts";
-export { applyMergePatch, assertMergePatch } from "./merge-patch.ts";
+export { applyMergePatch, assertMergePatch, mergePatchSteps } from "./merge-patch.ts";
 
 /** Kinds of patches, by their media types. */
 export type PatchType = "json" | "merge" | "strategic" | "apply";

@@ -7,7 +7,7 @@
  * Source: apiserver pkg/cel/common/{equality,maplist}.go; apiextensions-apiserver
  * pkg/apiserver/validation/ratcheting.go.
  */
-import { encodeJson, isJsonObject, type JsonObject, type JsonValue, jsonEqual } from "../apimachinery/json.ts";
+import { comparableText, isJsonObject, type JsonObject, type JsonValue, jsonEqual } from "../apimachinery/json.ts";
 import { nodeOfKey, type SchemaNode } from "./node.ts";
 
 /** Gives the old value of a field, or undefined if there is none to compare with. */
@@ -36,13 +36,13 @@ export function oldItems(node: SchemaNode, old: JsonValue | undefined): (item: J
 
 function itemKey(node: SchemaNode, item: JsonValue): string | undefined {
   if (!isJsonObject(item)) return undefined;
-  const keys: JsonValue[] = [];
+  let text = "";
   for (const name of node.listMapKeys) {
     const key = item[name];
     if (key === undefined || key === null || typeof key === "object") return undefined;
-    keys.push(key);
+    text += `${comparableText(key)},`;
   }
-  return encodeJson(keys);
+  return text;
 }
 
 /** Whether a value is the same as the old one, so that what is wrong with it is not held against the update. */

@@ -1,10 +1,11 @@
 /** Patch: a change of an object, applied to whatever it is now. Source: apiserver pkg/endpoints/handlers/patch.go. */
-import { cloneJson, isJsonObject, type JsonObject, type JsonValue } from "../apimachinery/json.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../apimachinery/json.ts";
 import type { ObjectView } from "../apimachinery/object.ts";
 import type { PatchOptions } from "../apimachinery/options.ts";
 import { badRequest, notFound } from "../apimachinery/status.ts";
+import { finishInSlices } from "../apimachinery/steps.ts";
 import { acceptForUpdate } from "../lifecycle/lifecycle.ts";
-import { applyJsonPatch, applyMergePatch, parseJsonPatch } from "../patch/patch.ts";
+import { jsonPatchSteps, mergePatchSteps, parseJsonPatch } from "../patch/patch.ts";
 import { takePatched } from "./intake.ts";
 import { nextState, updateScale } from "./update.ts";
 import { keyOf, resourceWord, type VerbRequest, type VerbTools } from "./verb-request.ts";
@@ -40,7 +41,7 @@ export async function patch(
       const patched = await takePatched(
         request,
         tools,
-        { value: apply(current.value), strictErrors: body.strictErrors, bytes: current.json.length },
+        { value: await apply(current.value), strictErrors: body.strictErrors, bytes: current.json.length },
         options.fieldValidation,
       );
       const accepted = acceptForUpdate(patched, scope, "afterAdmission");
@@ -62,11 +63,11 @@ export async function patchScale(
 }
 
 /** Gives the function that the patch is. What it gives shares nothing with what it was given. */
-function patcher(body: PatchBody): (current: JsonObject) => JsonObject {
-  if (body.type === "merge") return (current) => cloneJson(applyMergePatch(current, body.value));
+function patcher(body: PatchBody): (current: JsonObject) => Promise<JsonObject> {
+  if (body.type === "merge") return async (current) => await finishInSlices(mergePatchSteps(current, body.value));
   const operations = parseJsonPatch(body.value);
-  return (current) => {
-    const patched = applyJsonPatch(current, operations);
+  return async (current) => {
+    const patched = await finishInSlices(jsonPatchSteps(current, operations));
     if (!isJsonObject(patched)) throw badRequest("the patched object is no JSON object");
     return patched;
   };

@@ -71,7 +71,7 @@ export async function updateScale(
   request: VerbRequest,
   tools: VerbTools,
   options: WriteOptions,
-  nextScale: (current: JsonObject) => JsonObject,
+  nextScale: (current: JsonObject) => JsonObject | Promise<JsonObject>,
 ): Promise<JsonObject> {
   const paths = request.resource.version.scale;
   if (paths === undefined) throw notFound(resourceWord(request.resource), request.info.name);
@@ -81,7 +81,7 @@ export async function updateScale(
     dryRun: options.dryRun,
     async decide(current) {
       if (current === undefined) throw notFound(resourceWord(request.resource), request.info.name);
-      const scale = nextScale(looseScaleOf(current.value, paths));
+      const scale = await nextScale(looseScaleOf(current.value, paths));
       const next = parentWithScale(current.value, scale, paths);
       return await nextState(request, tools, scope, next, current.value, options.dryRun);
     },
