@@ -1,0 +1,48 @@
+/**
+ * `npm run bench [-- --json FILE] [ROW…]`: measures, prints one table, and writes JSON if asked to.
+ *
+ * Exit codes: 0 every target was met, 1 one was missed, 2 the arguments are off. A row is a file under
+ * `rows/`, and stands in the list below. Figures depend on the machine, which is printed above them.
+ */
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { formatMachine, formatTable, type Outcome, thisMachine } from "./report.ts";
+import { missed, type Row } from "./row.ts";
+import { bodies } from "./rows/bodies.ts";
+import { definitions } from "./rows/definitions.ts";
+
+const rows: readonly Row[] = [definitions, bodies];
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    options: { json: { type: "string" } },
+    allowPositionals: true,
+  });
+  const unknown = positionals.filter((name) => !rows.some((row) => row.name === name));
+  if (unknown.length > 0) {
+    const known = rows.map(({ name, about }) => `  ${name}: ${about}`).join("\n");
+    process.stderr.write(`bench: no row is named ${unknown.join(", ")}. There are:\n${known}\n`);
+    return 2;
+  }
+  const machine = thisMachine(new Date());
+  process.stdout.write(`${formatMachine(machine)}\n`);
+  const outcomes: Outcome[] = [];
+  for (const row of rows) {
+    if (positionals.length > 0 && !positionals.includes(row.name)) continue;
+    process.stdout.write(`• ${row.name}: ${row.about}\n`);
+    const skipped: string[] = [];
+    const figures = await row.run((why) => {
+      skipped.push(why);
+      process.stdout.write(`  left out: ${why}\n`);
+    });
+    outcomes.push({ row: row.name, about: row.about, figures, skipped });
+  }
+  process.stdout.write(`\n${formatTable(outcomes)}\n`);
+  if (values.json !== undefined) {
+    writeFileSync(values.json, `${JSON.stringify({ machine, outcomes }, undefined, 2)}\n`);
+  }
+  return outcomes.some(({ figures }) => figures.some((figure) => missed(figure).length > 0)) ? 1 : 0;
+}

@@ -1,0 +1,50 @@
+/**
+ * Loaded into the gateway's process by `--import`: measures its event loop, and answers over the
+ * channel to its parent.
+ *
+ * The histogram of delays holds the time between two turns of a 10 ms timer, so 10 ms is an idle loop
+ * and each figure is that much too high rather than too low. The other one holds what the thread
+ * computed between such turns: unlike the delay, it is the same on a machine that others keep busy.
+ */
+import { createHistogram, monitorEventLoopDelay } from "node:perf_hooks";
+
+/** What was measured since the last reading, in ms. */
+export interface LoopReading {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+  readonly busyP99: number;
+  readonly busyMax: number;
+}
+
+const resolution = 10;
+const delay = monitorEventLoopDelay({ resolution });
+delay.enable();
+
+const busy = createHistogram();
+let before = threadMicros();
+setInterval(() => {
+  const now = threadMicros();
+  busy.record(Math.max(1, now - before));
+  before = now;
+}, resolution).unref();
+
+function threadMicros(): number {
+  const { user, system } = process.threadCpuUsage();
+  return user + system;
+}
+
+process.on("message", (message) => {
+  if (message !== "read the event loop") return;
+  const ms = (nanoseconds: number) => nanoseconds / 1e6;
+  const reading: LoopReading = {
+    p50: ms(delay.percentile(50)),
+    p99: ms(delay.percentile(99)),
+    max: ms(delay.max),
+    busyP99: busy.percentile(99) / 1000,
+    busyMax: busy.max / 1000,
+  };
+  delay.reset();
+  busy.reset();
+  process.send?.(reading);
+});

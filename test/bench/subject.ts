@@ -1,0 +1,109 @@
+/** A gateway under measurement: a process with the probe in it, and its stores, each a process too. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import {
+  createAuthority,
+  issueClientCertificate,
+  issueServerCertificate,
+  writePrivate,
+} from "../../gateway/certificates/certificates.ts";
+import { annexBin } from "../support/checkout.ts";
+import { type Client, type ClientOptions, createClient } from "../support/client.ts";
+import type { LoopReading } from "./probe.ts";
+
+/** What is measured. */
+export interface Subject {
+  /** Gateway and stores. */
+  pids(): readonly number[];
+  client(options?: Pick<ClientOptions, "http2" | "connections">): Client;
+  /** Starts another store beside those that are served; the gateway is told as its owner would. */
+  addStore(crds: string): Promise<void>;
+  /** What the event loop did since the last call. */
+  loop(): Promise<LoopReading>;
+  stop(): Promise<void>;
+}
+
+const probe = new URL("./probe.ts", import.meta.url).href;
+/** Flags for the gateway's Node, such as `--cpu-prof`. */
+const nodeFlags = (process.env["BENCH_NODE_FLAGS"] ?? "").split(" ").filter((flag) => flag !== "");
+
+/** Starts a gateway in front of a store that serves the definitions. */
+export async function startSubject({ crds, http2 = false }: { crds: string; http2?: boolean }): Promise<Subject> {
+  const folder = mkdtempSync(join(tmpdir(), "annex-bench-"));
+  const authority = await createAuthority("bench-ca");
+  const serving = await issueServerCertificate(authority, { names: ["localhost"], ips: ["127.0.0.1"] });
+  const admin = await issueClientCertificate(authority, { name: "bench", groups: ["system:masters"] });
+  writeFileSync(join(folder, "ca.crt"), authority.cert);
+  writeFileSync(join(folder, "tls.crt"), serving.cert);
+  writePrivate(join(folder, "tls.key"), serving.key);
+
+  const stores: ChildProcess[] = [];
+  const addresses: string[] = [];
+  const config = join(folder, "gateway.yaml");
+  async function startStore(path: string): Promise<void> {
+    const address = `unix:${join(folder, `${stores.length}.sock`)}`;
+    const data = join(folder, `data-${stores.length}`);
+    const child = start([annexBin, "store", "sql", "--listen", address, "--data", data, "--crds", path]);
+    await firstLine(child);
+    stores.push(child);
+    addresses.push(address);
+    writeFileSync(config, configFor(addresses, http2));
+  }
+
+  await startStore(crds);
+  const gateway = start([...nodeFlags, "--import", probe, annexBin, "gateway", "--config", config]);
+  const ready = await firstLine(gateway);
+  const url = /^ready (\S+)$/.exec(ready)?.[1] ?? "";
+  return {
+    pids: () => [gateway, ...stores].map(({ pid }) => pid as number),
+    client: (options = {}) =>
+      createClient({ url, credentials: { ca: authority.cert, cert: admin.cert, key: admin.key }, ...options }),
+    addStore: startStore,
+    async loop() {
+      const reading = once(gateway, "message");
+      gateway.send("read the event loop");
+      const [value] = await reading;
+      return value as LoopReading;
+    },
+    async stop() {
+      for (const child of [gateway, ...stores]) {
+        const ended = once(child, "close");
+        child.kill("SIGTERM");
+        await ended;
+      }
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** By the channel a process ends with us, even if we are killed. */
+function start(args: readonly string[]): ChildProcess {
+  return spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit", "ipc"] });
+}
+
+async function firstLine(child: ChildProcess): Promise<string> {
+  const [line] = await Promise.race([
+    once(createInterface({ input: child.stdout as Readable }), "line"),
+    once(child, "close").then(() => {
+      throw new Error(`${child.spawnargs.slice(1).join(" ")} ended with ${child.exitCode}`);
+    }),
+  ]);
+  return line as string;
+}
+
+function configFor(addresses: readonly string[], http2: boolean): string {
+  const stores = addresses.map((address, index) => `{name: s${index}, address: "${address}", protocol: connect}`);
+  return `apiVersion: gateway.annex.dev/v1alpha1
+kind: GatewayConfiguration
+listen: {host: 127.0.0.1, port: 0, http2: ${http2}, certFile: tls.crt, keyFile: tls.key}
+authentication: {clientCAFile: ca.crt}
+stores: [${stores.join(", ")}]
+shutdown: {deadlineSeconds: 1}
+log: {level: error}
+`;
+}
