@@ -311,7 +311,8 @@ async function objectAnswer(
   request: verbs.VerbRequest,
   tools: verbs.VerbTools,
 ): Promise<HttpAnswer> {
-  const options = { includeObject: request.includeObject, now: tools.clock() };
+  const rows = await verbs.tabulate(request, tools, [view]);
+  const options = { includeObject: request.includeObject, now: tools.clock(), rows };
   const body = await renderObject(view, request.form, tools.columnsOf(request.resource), options);
   return { status, headers: { "Content-Type": request.form.mediaType }, body };
 }
@@ -330,7 +331,8 @@ async function listAnswer(
     continueToken: result.continueToken,
     remainingItemCount: result.remainingItemCount,
   };
-  const options = { includeObject: request.includeObject, now: tools.clock() };
+  const rows = await verbs.tabulate(request, tools, list.items);
+  const options = { includeObject: request.includeObject, now: tools.clock(), rows };
   const body = await renderList(list, request.form, tools.columnsOf(request.resource), options);
   return { status: 200, headers: { "Content-Type": request.form.mediaType }, body };
 }

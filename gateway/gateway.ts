@@ -70,6 +70,8 @@ export interface GatewayOptions {
   readonly listener: ListenOptions | "none";
   /** Other names for OpenAPI definitions. Default: none. */
   readonly openApiNames?: NameReplacements;
+  /** A group's versions, the first preferred: by Kubernetes' rules, or as stores describe them. Default: the first. */
+  readonly versionOrder?: "kubernetes" | "registration";
   /** Which Kubernetes `/version` says, as `major.minor`. Default: the one that is followed. */
   readonly effectiveVersion?: string;
   /** Where stores ask what the users of their calls may. Default: nowhere. */
@@ -151,6 +153,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     gateway: { name: "annex", version: gatewayVersion },
     admit: (definition) => compileDefinition(definition, schemas),
     ...(hostService === undefined ? {} : { tickets: hostService.tickets }),
+    versionOrder: options.versionOrder === "registration" ? "registration" : undefined,
     log,
   });
   const schemaOf = (version: ResourceVersionDefinition) => schemas.get(version);

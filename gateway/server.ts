@@ -23,10 +23,10 @@ import { answerDiscovery } from "./discovery/discovery.ts";
 import { dispatchVerb } from "./dispatch.ts";
 import { type FlowControl, tooManyAnswer } from "./flowcontrol/flowcontrol.ts";
 import type { Health } from "./health/health.ts";
-import { negotiateAnswer } from "./negotiation/negotiation.ts";
+import { negotiateAnswer, takesProtobuf } from "./negotiation/negotiation.ts";
 import type { OpenApi } from "./openapi/openapi.ts";
 import type { Registry } from "./registry/registry.ts";
-import { compressIfAsked, renderDocument, renderStatus } from "./render/render.ts";
+import { compressIfAsked, protobufMediaType, renderDocument, renderStatus, statusProtobuf } from "./render/render.ts";
 import {
   auditIdOf,
   createWarnings,
@@ -212,22 +212,24 @@ function errorAnswer(
 }
 
 function statusAnswer(status: Status, passage: Passage | undefined): HttpAnswer {
+  let isProtobuf = false;
   let form: AnswerForm;
   try {
     if (passage === undefined) throw new StatusError(status);
     form = formOf(passage);
   } catch (error) {
     if (!(error instanceof StatusError)) throw error;
-    // A client that reads nothing of ours still gets the reason, indented, as JSON.
+    // A client that reads nothing of ours still gets the reason: as protobuf, or indented, as JSON.
+    isProtobuf = passage !== undefined && takesProtobuf(passage.request.header("accept"));
     form = { ...plainJson, pretty: true };
   }
   const retryAfter = status.details?.retryAfterSeconds ?? 0;
   const headers: HttpHeaders = {
-    "Content-Type": form.mediaType,
+    "Content-Type": isProtobuf ? protobufMediaType : form.mediaType,
     ...(status.code === 403 ? { "X-Content-Type-Options": "nosniff" } : {}),
     ...(retryAfter > 0 ? { "Retry-After": String(retryAfter) } : {}),
   };
-  return whole(status.code, headers, renderStatus(status, form));
+  return whole(status.code, headers, isProtobuf ? [statusProtobuf(status)] : renderStatus(status, form));
 }
 
 function textAnswer(status: number, text: string): HttpAnswer {

@@ -134,6 +134,8 @@ export interface ResourceTable {
   readonly generation: number;
   /** In order of registration. */
   readonly resources: readonly ResourceDefinition[];
+  /** How the versions of a group are ordered, the first being preferred. Undefined: by Kubernetes' rules. */
+  readonly versionOrder?: "registration" | undefined;
   /** Finds a served version; undefined if the resource, or that version of it, is not served. */
   find(group: string, version: string, plural: string): ServedResource | undefined;
   hasGroup(group: string): boolean;

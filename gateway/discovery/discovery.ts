@@ -101,7 +101,9 @@ function groupsOf(table: ResourceTable): readonly Group[] {
     }
     groups = [...byName].map(([name, resources]) => {
       const versions = new Set(resources.flatMap((one) => one.versions.filter((v) => v.served).map((v) => v.name)));
-      return { name, resources, versions: [...versions].sort(compareVersions) };
+      const asRegistered = [...versions];
+      const sorted = table.versionOrder === "registration" ? asRegistered : asRegistered.sort(compareVersions);
+      return { name, resources, versions: sorted };
     });
     groupsByTable.set(table, groups);
   }

@@ -43,6 +43,16 @@ export function negotiateAnswer(request: AcceptRequest, scope: AnswerScope): Ans
   return { ...form, pretty: mayIndent && (form.pretty || isPretty(request)) };
 }
 
+/** Whether a client that takes no form of ours takes a failure as protobuf. */
+export function takesProtobuf(accept: string | undefined): boolean {
+  return parseAccept(accept ?? "").some(
+    ({ type, subtype, params }) =>
+      type === "application" &&
+      subtype === "vnd.kubernetes.protobuf" &&
+      !["as", "g", "v"].some((one) => params.has(one)),
+  );
+}
+
 function onlyAccepted(mediaTypes: string) {
   return notAcceptable(`only the following media types are accepted: ${mediaTypes}`);
 }

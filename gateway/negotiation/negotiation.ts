@@ -4,7 +4,7 @@
  * The body is read only after the request was authorized, and a large one in slices.
  * Source: apiserver pkg/endpoints/handlers/negotiation.
  */
-export { type AcceptRequest, type AnswerScope, negotiateAnswer } from "./accept.ts";
+export { type AcceptRequest, type AnswerScope, negotiateAnswer, takesProtobuf } from "./accept.ts";
 export { type AcceptClause, parseAccept } from "./accept-clauses.ts";
 export { type DecodedBody, decodeJson, decodeObject, decodeValue } from "./body.ts";
 export { type BodyFormat, bodyFormat } from "./media-type.ts";

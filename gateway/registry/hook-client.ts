@@ -14,9 +14,9 @@ import { formatGroupVersion } from "../apimachinery/gvk.ts";
 import { isJsonObject, parseJson } from "../apimachinery/json.ts";
 import { nameOf, namespaceOf, uidOf } from "../apimachinery/object.ts";
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
-import { internalError, StatusError, timeout, unknownError } from "../apimachinery/status.ts";
+import { internalError, StatusError, serviceUnavailable, timeout, unknownError } from "../apimachinery/status.ts";
 import type { ContextOpener, SaidContext } from "./context.ts";
-import type { CallContext, HookCall, HookClient } from "./store-call.ts";
+import type { CallContext, HookCall, HookClient, ShownObject } from "./store-call.ts";
 
 /** What a hook client is made with. */
 export interface HookClientOptions {
@@ -31,7 +31,9 @@ export interface HookClientOptions {
 const admissionMs = 10_000;
 /** As kube-apiserver waits for a conversion webhook. */
 const conversionMs = 30_000;
-/** Objects, and bytes of them, of one conversion: what a store must take. */
+/** Until a store that is away may be back. */
+const retrySeconds = 1;
+/** Objects, and bytes of them, of one conversion or Table: what a store must take. */
 const batchObjects = 500;
 const batchBytes = 2 * 1024 * 1024;
 
@@ -107,7 +109,46 @@ export function createHookClient({ definition, storeName, hooks, opener, log }: 
     return unknownError(`conversion webhook for ${apiVersion}, Kind=${kind} ${why}`);
   }
 
+  async function tabulateBatch(version: string, objects: readonly ShownObject[], caller: CallContext) {
+    const opened = opener(caller);
+    const request = {
+      context: opened.context,
+      resource: { group, version, plural, subresource: "" },
+      objects: objects.map(({ namespace, name, revision, uid, json }) => ({
+        key: { namespace, name },
+        ...{ revision, uid, json },
+      })),
+    };
+    const options = { signal: caller.signal, timeoutMs: Math.min(admissionMs, caller.timeoutMs) };
+    try {
+      return (await twice(() => hooks.tabulate(request, options))).rows.map(({ cellsJson }) => cellsJson);
+    } catch (error) {
+      const failed = ConnectError.from(error);
+      if (failed.code === Code.InvalidArgument) return undefined;
+      if (failed.code === Code.Unavailable) {
+        throw serviceUnavailable(`the store "${storeName}" of ${plural} is not available`, retrySeconds);
+      }
+      log.error({ store: storeName, resource: plural, err: error }, "a table's cells can't be made");
+      throw internalError("the store failed", { cause: error });
+    } finally {
+      opened.end();
+    }
+  }
+
   return {
+    async tabulate(version, objects, caller) {
+      const rows: (readonly Uint8Array[])[] = [];
+      for (const batch of batchesOf(objects, ({ json }) => json.length)) {
+        const made = await tabulateBatch(version, batch, caller);
+        if (made === undefined) return undefined;
+        if (made.length !== batch.length) {
+          log.error({ store: storeName, resource: plural }, "a table has another number of rows than of objects");
+          throw internalError(`expected ${batch.length} rows but got ${made.length}`);
+        }
+        rows.push(...made);
+      }
+      return rows;
+    },
     mutate: (call) =>
       admission("mutate", call, async (request, options) => {
         const { objectJson, warnings } = await hooks.mutate(request, options);
@@ -124,7 +165,8 @@ export function createHookClient({ definition, storeName, hooks, opener, log }: 
       }),
     async convert(version, objects, caller) {
       const converted: Uint8Array[] = [];
-      for (const batch of batchesOf(objects)) converted.push(...(await convertBatch(version, batch, caller)));
+      for (const batch of batchesOf(objects, ({ length }) => length))
+        converted.push(...(await convertBatch(version, batch, caller)));
       return converted;
     },
   };
@@ -182,17 +224,17 @@ function objectOf(json: Uint8Array) {
   }
 }
 
-function* batchesOf(objects: readonly Uint8Array[]): Generator<readonly Uint8Array[]> {
-  let batch: Uint8Array[] = [];
+function* batchesOf<T>(objects: readonly T[], bytesOf: (object: T) => number): Generator<readonly T[]> {
+  let batch: T[] = [];
   let bytes = 0;
   for (const object of objects) {
-    if (batch.length > 0 && (batch.length === batchObjects || bytes + object.length > batchBytes)) {
+    if (batch.length > 0 && (batch.length === batchObjects || bytes + bytesOf(object) > batchBytes)) {
       yield batch;
       batch = [];
       bytes = 0;
     }
     batch.push(object);
-    bytes += object.length;
+    bytes += bytesOf(object);
   }
   if (batch.length > 0) yield batch;
 }

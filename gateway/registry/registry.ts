@@ -70,6 +70,8 @@ export interface RegistryOptions {
   /** Compiles what a definition needs. Gives the reason if it can't be served. */
   readonly admit: (definition: ResourceDefinition) => Promise<string | undefined>;
   readonly log: Log;
+  /** See ResourceTable. */
+  readonly versionOrder?: ResourceTable["versionOrder"] | undefined;
   /** By which stores call back. Default: they can't. */
   readonly tickets?: HostTickets;
   /** Default: connections over the network. A test gives its own. */
@@ -320,6 +322,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     table = createResourceTable(
       table.generation + 1,
       [...entries.values()].flatMap((entry) => entry.definitions),
+      options.versionOrder,
     );
     for (const listener of [...listeners]) listener(table);
   }

@@ -2,7 +2,11 @@
 import type { ResourceDefinition, ResourceTable, ServedResource } from "../apimachinery/resource.ts";
 
 /** Makes a table. Resources are in order of registration. */
-export function createResourceTable(generation: number, resources: readonly ResourceDefinition[]): ResourceTable {
+export function createResourceTable(
+  generation: number,
+  resources: readonly ResourceDefinition[],
+  versionOrder?: ResourceTable["versionOrder"],
+): ResourceTable {
   const served = new Map<string, ServedResource>();
   const groups = new Set<string>();
   for (const definition of resources) {
@@ -15,6 +19,7 @@ export function createResourceTable(generation: number, resources: readonly Reso
   return {
     generation,
     resources,
+    versionOrder,
     find: (group, version, plural) => served.get(`${group}/${version}/${plural}`),
     hasGroup: (group) => groups.has(group),
   };

@@ -179,6 +179,21 @@ export interface HookClient {
     objects: readonly Uint8Array[],
     caller: Pick<CallContext, "requestId" | "signal" | "timeoutMs">,
   ): Promise<readonly Uint8Array[]>;
+  /**
+   * Gives the cells of each object as JSON texts, as many and in such order as the store says: the
+   * caller counts. Undefined: the store can't show one of them.
+   * @param version in which the objects are shown.
+   */
+  tabulate(
+    version: string,
+    objects: readonly ShownObject[],
+    caller: CallContext,
+  ): Promise<readonly (readonly Uint8Array[])[] | undefined>;
+}
+
+/** An object as a client sees it. */
+export interface ShownObject extends StoredObject {
+  readonly uid: string;
 }
 
 /**

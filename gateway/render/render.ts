@@ -22,12 +22,15 @@ import { yamlList, yamlOf } from "./yaml.ts";
 
 export { type Bookmark, type EventRenderer, type EventType, eventRenderer } from "./events.ts";
 export { compressIfAsked } from "./gzip.ts";
+export { protobufMediaType, statusProtobuf } from "./status-protobuf.ts";
 export { compileTable, type TableColumns } from "./table.ts";
 
 /** What a Table needs to know besides its columns. */
 export interface TableOptions {
   readonly includeObject: IncludeObject;
   readonly now: Date;
+  /** The cells of each object beside its name. Default: made by the columns' paths. */
+  readonly rows?: readonly (readonly JsonValue[])[] | undefined;
 }
 
 /** A list as it is answered. */
@@ -151,8 +154,9 @@ async function tablePieces(
   options: TableOptions,
 ): Promise<readonly Uint8Array[]> {
   const { head, tail } = tableFrame(columns.definitions, metadata, form.asVersion);
-  const rowOptions: RowOptions = { ...options, version: form.asVersion };
-  return await listPieces(items, head, tail, (item, pieces) => {
+  const { includeObject, now, rows } = options;
+  return await listPieces(items, head, tail, (item, pieces, index) => {
+    const rowOptions: RowOptions = { includeObject, now, version: form.asVersion, cells: rows?.[index] };
     for (const piece of rowJson(item, columns, rowOptions)) pieces.add(piece);
   });
 }
@@ -170,14 +174,14 @@ async function listPieces(
   items: readonly ObjectView[],
   head: string,
   tail: string,
-  add: (item: ObjectView, pieces: Pieces) => void,
+  add: (item: ObjectView, pieces: Pieces, index: number) => void,
 ): Promise<readonly Uint8Array[]> {
   const pieces = createPieces();
   const turn = createTurns();
   pieces.add(head);
   for (const [index, item] of items.entries()) {
     if (index > 0) pieces.add(",");
-    add(item, pieces);
+    add(item, pieces, index);
     await turn();
   }
   pieces.add(tail);

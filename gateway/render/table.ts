@@ -24,6 +24,8 @@ export interface TableColumns {
 
 /** What a row needs to know besides its columns. */
 export interface RowOptions {
+  /** Beside the name, in the order of the declared columns. Undefined: they are made by the columns' paths. */
+  readonly cells?: readonly JsonValue[] | undefined;
   readonly includeObject: IncludeObject;
   readonly now: Date;
   /** Of meta.k8s.io. */
@@ -64,6 +66,8 @@ export function compileTable(columns: readonly PrinterColumn[]): TableColumns {
 }
 
 function compileCell({ type, jsonPath }: PrinterColumn): TableColumns["cells"][number] | undefined {
+  // Only the store knows what to show.
+  if (jsonPath === "") return () => null;
   try {
     const find = compileJsonPath(jsonPath);
     return (value, now) => {
@@ -89,7 +93,7 @@ function structText(value: JsonObject): string {
 /** Gives one row, in pieces: text, and the whole object's own bytes if they are asked for. */
 export function rowJson(view: ObjectView, columns: TableColumns, options: RowOptions): (string | Uint8Array)[] {
   const { value } = view;
-  const cells = columns.cells.map((cell) => cell(value, options.now));
+  const cells = options.cells ?? columns.cells.map((cell) => cell(value, options.now));
   const start = `{"cells":${encodeJson([nameOf(value), ...cells])},"object":`;
   switch (options.includeObject) {
     case "None":

@@ -81,7 +81,7 @@ export interface Seed {
 export const admin: User = { name: "my-user", uid: "", groups: ["my-group"], extra: {} };
 
 /** Starts it all, and ends it with the test. */
-export async function startSeed(t: TestContext, options: SeedOptions = {}): Promise<Seed> {
+export async function startSeed(t: Pick<TestContext, "after">, options: SeedOptions = {}): Promise<Seed> {
   const { stores: given = [[testTypes()]], ...more } = options;
   const logged: { level: string; fields: Record<string, unknown>; text: string }[] = [];
   const at = (level: string) => (fields: object, text: string) =>

@@ -691,7 +691,7 @@ export declare type PrinterColumn = Message<"annex.store.v1.PrinterColumn"> & {
   priority: number;
 
   /**
-   * kubectl's dialect, with a leading dot.
+   * kubectl's dialect, with a leading dot. Empty: only HookService.Tabulate knows its cells.
    *
    * @generated from field: string json_path = 6;
    */

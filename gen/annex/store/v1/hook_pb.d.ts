@@ -260,12 +260,14 @@ export declare type TabulateRequest = Message<"annex.store.v1.TabulateRequest"> 
   context?: RequestContext | undefined;
 
   /**
+   * In the version that is shown.
+   *
    * @generated from field: annex.store.v1.ResourceRef resource = 2;
    */
   resource?: ResourceRef | undefined;
 
   /**
-   * At most 500.
+   * As clients see them in that version. At most 500.
    *
    * @generated from field: repeated annex.store.v1.StoredObject objects = 3;
    */
@@ -297,7 +299,7 @@ export declare type TabulateResponse = Message<"annex.store.v1.TabulateResponse"
 export declare const TabulateResponseSchema: GenMessage<TabulateResponse>;
 
 /**
- * The cells of one row, in the order of the declared columns.
+ * The cells of one row beside the name, in the order of the declared columns.
  *
  * @generated from message annex.store.v1.TableRow
  */
@@ -395,7 +397,7 @@ export declare const HookService: GenService<{
     output: typeof ConvertResponseSchema;
   },
   /**
-   * Makes the cells of a Table.
+   * Makes the cells of a Table. A watch's cells are always made from the declared columns.
    *
    * INVALID_ARGUMENT  an object can't be shown; make the cells from the declared columns instead.
    *
