@@ -1,0 +1,151 @@
+/**
+ * metadata.managedFields as owners, and back.
+ *
+ * What comes from the store was written here: its sets are taken as they are. What a client sends is
+ * read with care. Source: apimachinery pkg/util/managedfields/internal/managedfields.go.
+ */
+
+import { goQuote } from "../apimachinery/go-text.ts";
+import {
+  encodeJson,
+  isJsonObject,
+  type JsonArray,
+  type JsonObject,
+  type JsonValue,
+  newJsonObject,
+} from "../apimachinery/json.ts";
+import { type KubeObject, metadataOf } from "../apimachinery/object.ts";
+import { ApplyError } from "./apply-error.ts";
+import type { Owner, Owners } from "./ownership.ts";
+import { emptySet, type PathSet, readPathSet } from "./path-set.ts";
+
+/** What tells an owner from the others: an applier is the same one in each version. */
+export function ownerId(owner: Pick<Owner, "manager" | "operation" | "apiVersion" | "subresource">): string {
+  const { manager, operation, apiVersion, subresource } = owner;
+  const fields = [
+    manager === "" ? "" : `"manager":${encodeJson(manager)}`,
+    `"operation":"${operation}"`,
+    operation === "Apply" || apiVersion === "" ? "" : `"apiVersion":${encodeJson(apiVersion)}`,
+    subresource === "" ? "" : `"subresource":${encodeJson(subresource)}`,
+  ];
+  return `{${fields.filter((field) => field !== "").join(",")}}`;
+}
+
+/** Gives the entries of an object, undefined if it has no list of them. */
+export function entriesOf(object: KubeObject): readonly JsonValue[] | undefined {
+  const list = metadataOf(object)?.["managedFields"];
+  return Array.isArray(list) && list.every(isJsonObject) ? list : undefined;
+}
+
+/**
+ * Reads entries. Of two with the same identity the later one counts.
+ * @param readSet how a set is read: as it is, or with care.
+ * @throws ApplyError in Kubernetes' words if one can't be read.
+ */
+export function readOwners(
+  entries: readonly JsonValue[] | undefined,
+  readSet: (fields: JsonValue) => PathSet,
+): Map<string, Owner> {
+  const owners = new Map<string, Owner>();
+  for (const [index, entry] of (entries ?? []).entries()) {
+    const owner = readOwner(entry as JsonObject, index, readSet);
+    owners.set(ownerId(owner), owner);
+  }
+  return owners;
+}
+
+/** Takes a set as it is: it comes from the store. */
+export function trustedSet(fields: JsonValue): PathSet {
+  return isJsonObject(fields) ? fields : emptySet;
+}
+
+/** Reads a set that a client sent. @throws ApplyError if it can't be read. */
+export function sentSet(fields: JsonValue): PathSet {
+  try {
+    return readPathSet(fields);
+  } catch (error) {
+    throw new ApplyError(`error decoding set: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function readOwner(entry: JsonObject, index: number, readSet: (fields: JsonValue) => PathSet): Owner {
+  const { operation, time } = entry;
+  if (operation !== "Apply" && operation !== "Update") throw new ApplyError("operation must be `Apply` or `Update`");
+  const apiVersion = textOf(entry, "apiVersion");
+  if (apiVersion === "") throw new ApplyError("apiVersion must not be empty");
+  const fieldsType = textOf(entry, "fieldsType");
+  if (fieldsType === "") throw new ApplyError(`missing fieldsType in managed fields entry ${index}`);
+  if (fieldsType !== "FieldsV1") {
+    throw new ApplyError(`invalid fieldsType ${goQuote(fieldsType)} in managed fields entry ${index}`);
+  }
+  return {
+    manager: textOf(entry, "manager"),
+    operation,
+    apiVersion,
+    subresource: textOf(entry, "subresource"),
+    time: typeof time === "string" ? time : undefined,
+    set: readSet(entry["fieldsV1"] ?? {}),
+  };
+}
+
+function textOf(entry: JsonObject, field: string): string {
+  const value = entry[field];
+  return typeof value === "string" ? value : "";
+}
+
+/** Gives the entries of owners in Kubernetes' order; undefined for none. */
+export function entriesFrom(owners: Owners): JsonArray | undefined {
+  if (owners.size === 0) return undefined;
+  return [...owners.values()].sort(compareOwners).map(entryFrom);
+}
+
+function entryFrom({ manager, operation, apiVersion, subresource, time, set }: Owner): JsonObject {
+  const entry = newJsonObject();
+  entry["apiVersion"] = apiVersion;
+  entry["fieldsType"] = "FieldsV1";
+  entry["fieldsV1"] = set;
+  if (manager !== "") entry["manager"] = manager;
+  entry["operation"] = operation;
+  if (subresource !== "") entry["subresource"] = subresource;
+  if (time !== undefined) entry["time"] = time;
+  return entry;
+}
+
+function compareOwners(a: Owner, b: Owner): number {
+  return (
+    compareText(a.operation, b.operation) ||
+    secondsOf(a) - secondsOf(b) ||
+    compareText(a.manager, b.manager) ||
+    compareText(a.apiVersion, b.apiVersion) ||
+    compareText(a.subresource, b.subresource)
+  );
+}
+
+/** Gives the seconds of an owner's last change; 0 if it isn't known. */
+export function secondsOf({ time }: Owner): number {
+  const ms = time === undefined ? 0 : Date.parse(time);
+  return Number.isNaN(ms) ? 0 : Math.floor(ms / 1000);
+}
+
+/** Orders texts by their bytes. */
+export function compareText(a: string, b: string): number {
+  return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+/** Gives the object with other entries, or none. Nothing but metadata is copied. */
+export function withEntries(object: KubeObject, entries: JsonArray | undefined): KubeObject {
+  const metadata = metadataOf(object);
+  if (entries === undefined && metadata?.["managedFields"] === undefined) return object;
+  const [next, nextMetadata] = [shallowCopy(object), shallowCopy(metadata ?? {})];
+  if (entries === undefined) delete nextMetadata["managedFields"];
+  else nextMetadata["managedFields"] = entries;
+  next["metadata"] = nextMetadata;
+  return next;
+}
+
+/** Gives a copy that shares its values. */
+export function shallowCopy(object: JsonObject): JsonObject {
+  const copy = newJsonObject();
+  for (const key of Object.keys(object)) copy[key] = object[key] as JsonValue;
+  return copy;
+}

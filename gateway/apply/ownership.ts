@@ -1,0 +1,270 @@
+/**
+ * Who owns which fields, and what an update or an apply does to that.
+ *
+ *   update   what it adds or changes is its own, whoever owned it; what it removes is no one's
+ *   apply    the applied fields are its own; what it would change of another's is a conflict, unless
+ *            forced; what it applied before and doesn't any more goes, if no one else owns it
+ *
+ * Pure: owners, values and types in, owners and a value out.
+ * Source: structured-merge-diff merge/update.go. Conversion between versions changes no field.
+ */
+import { type JsonObject, jsonEqual } from "../apimachinery/json.ts";
+import { ApplyError } from "./apply-error.ts";
+import type { ApplyType } from "./apply-type.ts";
+import { type Comparison, compare } from "./compare.ts";
+import { fieldSetOf } from "./field-set.ts";
+import { ItemError } from "./list-items.ts";
+import { merge } from "./merge.ts";
+import {
+  difference,
+  emptySet,
+  intersection,
+  isEmpty,
+  type PathSet,
+  pathsOf,
+  recursiveDifference,
+  union,
+} from "./path-set.ts";
+import { reconcile, withDeclaredFields } from "./reconcile.ts";
+import { removeItems } from "./remove.ts";
+import { validationError } from "./validate.ts";
+
+/** One entry of managedFields. */
+export interface Owner {
+  readonly manager: string;
+  readonly operation: "Apply" | "Update";
+  readonly apiVersion: string;
+  /** `""`: the object itself. */
+  readonly subresource: string;
+  /** RFC 3339, seconds, UTC. */
+  readonly time: string | undefined;
+  readonly set: PathSet;
+}
+
+/** Owners by what tells them apart. */
+export type Owners = ReadonlyMap<string, Owner>;
+
+/** One field that an apply would take from its owner. */
+export interface Conflict {
+  readonly owner: Owner;
+  readonly path: readonly string[];
+}
+
+/** An apply that others' fields stand against. */
+export class ApplyConflicts extends Error {
+  override readonly name = "ApplyConflicts";
+  readonly conflicts: readonly Conflict[];
+
+  constructor(conflicts: readonly Conflict[]) {
+    super(`${conflicts.length} conflicts`);
+    this.conflicts = conflicts;
+  }
+}
+
+/** What the versions of a resource say. */
+export interface VersionRules {
+  /** @throws ApplyError if the resource has no such version. */
+  typeOf(apiVersion: string): ApplyType;
+  /** Fields that a write in this version can't set through this door; undefined: none. */
+  resetFields(apiVersion: string): PathSet | undefined;
+}
+
+/** What a write is made of. `live` and `next` fit the type of `self`'s version. */
+export interface Write {
+  readonly live: JsonObject;
+  readonly next: JsonObject;
+  readonly owners: Owners;
+  /** Under which the writer stands among the owners. */
+  readonly id: string;
+  /** The writer; its set is not looked at. */
+  readonly self: Owner;
+}
+
+/** Gives the owners after an update. @throws ApplyError */
+export function ownersAfterUpdate(rules: VersionRules, write: Write): Map<string, Owner> {
+  const { id, self } = write;
+  const owners = reconciled(rules, write);
+  const comparison = takeFromOthers(rules, write, owners, true);
+  const before = owners.get(id)?.set ?? emptySet;
+  const kept = union(union(difference(before, comparison.removed), comparison.modified), comparison.added);
+  setOwner(owners, id, { ...self, set: withoutReset(rules, self.apiVersion, kept) });
+  return owners;
+}
+
+/** What an apply leads to. */
+export interface Applied {
+  /** Undefined: the live object is as it was applied already. */
+  readonly object: JsonObject | undefined;
+  readonly owners: Map<string, Owner>;
+}
+
+/**
+ * Applies `next`, which names what its owner wants and nothing else.
+ * @throws ApplyConflicts unless forced. ApplyError
+ */
+export function applyFields(rules: VersionRules, write: Write, force: boolean): Applied {
+  const { live, next, id, self } = write;
+  const type = rules.typeOf(self.apiVersion);
+  const owners = reconciled(rules, write);
+  const merged = merge(type, live, next) as JsonObject;
+  const last = owners.get(id);
+  const set = withoutReset(rules, self.apiVersion, fieldSetOf(type, next));
+  owners.set(id, { ...self, set });
+  const object = prune(rules, merged, owners, last, self.apiVersion, set);
+  takeFromOthers(rules, { ...write, next: object }, owners, force);
+  return { object: jsonEqual(live, object) ? undefined : object, owners };
+}
+
+function reconciled(rules: VersionRules, { live, owners, self }: Write): Map<string, Owner> {
+  const types = convertedTypes(rules, self.apiVersion, { "": live });
+  const out = new Map<string, Owner>();
+  for (const [id, owner] of owners) {
+    const set = reconcile(types(owner.apiVersion), owner.set);
+    out.set(id, set === owner.set ? owner : { ...owner, set });
+  }
+  return out;
+}
+
+/**
+ * Gives types of versions, after a look whether the objects fit them: conversion checks.
+ * @param objects by what a message says before what is wrong with one.
+ */
+function convertedTypes(rules: VersionRules, own: string, objects: Readonly<Record<string, JsonObject>>) {
+  const types = new Map<string, ApplyType>();
+  return (apiVersion: string): ApplyType => {
+    let type = types.get(apiVersion);
+    if (type !== undefined) return type;
+    type = rules.typeOf(apiVersion);
+    for (const [what, object] of apiVersion === own ? [] : Object.entries(objects)) assertFits(type, object, what);
+    types.set(apiVersion, type);
+    return type;
+  };
+}
+
+function assertFits(type: ApplyType, object: JsonObject, what: string): void {
+  const error = validationError(type, object, { allowDuplicates: false });
+  if (error !== undefined) throw new ApplyError(what + error);
+}
+
+/** Takes from all owners but the writer what the write changes, and gives the difference that it makes. */
+function takeFromOthers(rules: VersionRules, write: Write, owners: Map<string, Owner>, force: boolean): Comparison {
+  const { live, next, id, self } = write;
+  const types = convertedTypes(rules, self.apiVersion, {
+    "failed to convert old object: ": live,
+    "failed to convert new object: ": next,
+  });
+  const comparisons = new Map<string, Comparison>();
+  const comparisonIn = (apiVersion: string): Comparison => {
+    const known = comparisons.get(apiVersion);
+    if (known !== undefined) return known;
+    const { removed, modified, added } = comparisonOf(types(apiVersion), live, next);
+    const found = {
+      removed: withoutReset(rules, apiVersion, removed),
+      modified: withoutReset(rules, apiVersion, modified),
+      added: withoutReset(rules, apiVersion, added),
+    };
+    comparisons.set(apiVersion, found);
+    return found;
+  };
+  const own = comparisonIn(self.apiVersion);
+  const conflicts: Conflict[] = [];
+  for (const [other, owner] of [...owners].sort(byId)) {
+    if (other === id) continue;
+    const { removed, modified, added } = comparisonIn(owner.apiVersion);
+    const taken = intersection(owner.set, union(modified, added));
+    if (!force) for (const path of pathsOf(taken)) conflicts.push({ owner, path });
+    setOwner(owners, other, { ...owner, set: difference(difference(owner.set, taken), removed) });
+  }
+  if (conflicts.length > 0) throw new ApplyConflicts(conflicts);
+  const mine = owners.get(id);
+  if (mine !== undefined) setOwner(owners, id, mine);
+  return own;
+}
+
+/** What pruning has emptied can't be compared. */
+function comparisonOf(type: ApplyType, live: JsonObject, next: JsonObject): Comparison {
+  try {
+    return compare(type, live, next);
+  } catch (error) {
+    if (!(error instanceof ItemError)) throw error;
+    const why = validationError(type, next, { allowDuplicates: true }) ?? error.message;
+    throw new ApplyError(`failed to compare objects: ${why}`, { cause: error });
+  }
+}
+
+function byId([a]: readonly [string, Owner], [b]: readonly [string, Owner]): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+/** Who owns nothing is no owner. */
+function setOwner(owners: Map<string, Owner>, id: string, owner: Owner): void {
+  if (isEmpty(owner.set)) owners.delete(id);
+  else owners.set(id, owner);
+}
+
+function withoutReset(rules: VersionRules, apiVersion: string, set: PathSet): PathSet {
+  const reset = rules.resetFields(apiVersion);
+  return reset === undefined ? set : recursiveDifference(set, reset);
+}
+
+/**
+ * Takes out what the writer applied last time and not this time, unless someone owns it.
+ *
+ * In three steps, each over the merged object: without all that was applied last time; with what is
+ * owned by anyone, the writer's new fields too; with what was only in the way of what went.
+ */
+function prune(
+  rules: VersionRules,
+  merged: JsonObject,
+  owners: Owners,
+  last: Owner | undefined,
+  apiVersion: string,
+  applied: PathSet,
+): JsonObject {
+  if (last === undefined || isEmpty(last.set)) return merged;
+  // Nothing of it is left out this time, and no other version has to be looked at.
+  const isOneVersion = [last, ...owners.values()].every((owner) => owner.apiVersion === apiVersion);
+  if (isOneVersion && isEmpty(difference(last.set, applied))) return merged;
+  const inVersion = (object: JsonObject, from: string, to: string, what: string): ApplyType => {
+    const type = rules.typeOf(to);
+    if (from !== to) assertFits(type, object, `failed to prune fields: ${what}`);
+    return type;
+  };
+  const first = last.apiVersion;
+  const type = inVersion(merged, apiVersion, first, "failed to convert merged object to last applied version: ");
+  const lastSet = withDeclaredFields(type, last.set);
+  let pruned = removeItems(type, merged, lastSet) as JsonObject;
+  let at = first;
+  for (const [version, owned] of ownedByVersion(owners, first)) {
+    const step = (what: string) =>
+      `failed add back owned items: failed to convert ${what} object at version ${version}: `;
+    const there = inVersion(merged, at, version, step("merged"));
+    inVersion(pruned, at, version, step("pruned"));
+    const whole = withDeclaredFields(there, fieldSetOf(there, merged));
+    const kept = union(withDeclaredFields(there, fieldSetOf(there, pruned)), withDeclaredFields(there, owned));
+    pruned = removeItems(there, merged, difference(whole, kept)) as JsonObject;
+    at = version;
+  }
+  inVersion(
+    pruned,
+    at,
+    first,
+    "failed add back dangling items: failed to convert pruned object to last applied version: ",
+  );
+  const gone = difference(
+    withDeclaredFields(type, fieldSetOf(type, merged)),
+    withDeclaredFields(type, fieldSetOf(type, pruned)),
+  );
+  const result = removeItems(type, merged, intersection(gone, lastSet)) as JsonObject;
+  inVersion(result, first, apiVersion, "");
+  return result;
+}
+
+/** What all owners of a version own together; `first` comes first. */
+function ownedByVersion(owners: Owners, first: string): Map<string, PathSet> {
+  const sets = new Map<string, PathSet>();
+  const isAny = [...owners.values()].some((owner) => owner.apiVersion === first);
+  if (isAny) sets.set(first, emptySet);
+  for (const { apiVersion, set } of owners.values()) sets.set(apiVersion, union(sets.get(apiVersion) ?? emptySet, set));
+  return sets;
+}
