@@ -57,9 +57,8 @@ export async function buildBinaries(
   names: readonly BinaryName[] = controlPlane,
   say: (line: string) => void = () => {},
 ): Promise<Binaries> {
-  const text = readFileSync(join(module, "go.mod"), "utf8");
-  const version = /^\s*k8s\.io\/kubernetes (v\S+)/m.exec(text)?.[1];
-  if (version === undefined) throw new Error("go.mod names no k8s.io/kubernetes");
+  const text = moduleText();
+  const version = kubernetesVersion();
   const hash = createHash("sha256").update(text).digest("hex").slice(0, 12);
   const folder = join(root, ".cache/kubernetes", `${version}-${hash}`);
   mkdirSync(folder, { recursive: true });
@@ -73,6 +72,17 @@ export async function buildBinaries(
   const how = missing.length === 0 ? "warm" : `${missing.length} of ${names.length} programs cold`;
   say(`Kubernetes ${version} built in ${secondsSince(since)} s (${how}), in ${folder}`);
   return { version, folder, path: (name) => join(folder, name) };
+}
+
+/** Gives Kubernetes' version, `v1.36.3`. */
+export function kubernetesVersion(): string {
+  const version = /^\s*k8s\.io\/kubernetes (v\S+)/m.exec(moduleText())?.[1];
+  if (version === undefined) throw new Error("go.mod names no k8s.io/kubernetes");
+  return version;
+}
+
+function moduleText(): string {
+  return readFileSync(join(module, "go.mod"), "utf8");
 }
 
 async function build(name: BinaryName, version: string, folder: string): Promise<void> {
