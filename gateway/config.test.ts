@@ -27,7 +27,14 @@ test("parseGatewayConfig() fills in defaults, makes paths absolute and freezes",
   const config = parseGatewayConfig(`${minimal}stores:\n- {name: a, address: "unix:a.sock"}\n`, "/etc/annex.yaml");
   assert.deepEqual(config, {
     listen: { host: "0.0.0.0", port: 8443, http2: false, certFile: "/etc/tls.crt", keyFile: "/abs/tls.key", sni: [] },
-    authentication: { clientCaFile: undefined, tokenFile: undefined, requestHeader: undefined, anonymous: false },
+    authentication: {
+      clientCaFile: undefined,
+      tokenFile: undefined,
+      requestHeader: undefined,
+      cluster: undefined,
+      webhook: undefined,
+      anonymous: false,
+    },
     authorization: {
       alwaysAllowPaths: ["/healthz", "/livez", "/readyz"],
       rbacFiles: [],
@@ -90,6 +97,15 @@ test("parseGatewayConfig() believes no header without an authority and a word ab
     "/etc/annex.yaml:8: authentication.requestHeader.usernameHeaders: Too small: expected array to have >=1 items",
     "/etc/annex.yaml:9: authentication.requestHeader.groupHeaders[0]: must be a header's name",
   );
+});
+
+test("parseGatewayConfig() asks the host cluster about users only if it says how it is reached", () => {
+  const asking = `${minimal}authentication:\n  cluster: {}\n  webhook: {kubeconfigFile: reviewer}\n`;
+  const why = "needs the section cluster, which says how the host cluster is reached";
+  refuses(asking, `/etc/annex.yaml:7: authentication.cluster: ${why}`);
+  const { authentication } = parseGatewayConfig(`${asking}cluster: {}\n`, "/etc/annex.yaml");
+  assert.deepEqual(authentication.cluster, { certificates: true, tokens: true, audiences: [] });
+  assert.deepEqual(authentication.webhook, { kubeconfigFile: "/etc/reviewer", audiences: [], cacheSeconds: 10 });
 });
 
 test("parseGatewayConfig() refuses addresses that nothing can listen on", () => {

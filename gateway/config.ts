@@ -73,6 +73,25 @@ const fields = z.strictObject({
           extraHeaderPrefixes: z.array(headerName).default(["X-Remote-Extra-"]),
         })
         .optional(),
+      // What the host cluster knows: its ConfigMap extension-apiserver-authentication says whose certificates
+      // count, where no file does, and it reviews tokens.
+      cluster: z
+        .strictObject({
+          certificates: z.boolean().default(true),
+          tokens: z.boolean().default(true),
+          // Empty: the host cluster's own audiences.
+          audiences: z.array(z.string().min(1)).default([]),
+        })
+        .optional(),
+      // TokenReviews to somebody else, asked before the host cluster.
+      webhook: z
+        .strictObject({
+          kubeconfigFile: file,
+          audiences: z.array(z.string().min(1)).default([]),
+          // As kube-apiserver's delegating servers: short, so that what is taken away is soon gone.
+          cacheSeconds: z.number().min(0).max(3600).default(10),
+        })
+        .optional(),
       // Deny by default: who shows no credentials is nobody.
       anonymous: z.boolean().default(false),
     })
@@ -145,10 +164,17 @@ const fields = z.strictObject({
     .prefault({}),
 });
 
-const document = fields.refine(({ authorization, cluster }) => authorization.cluster === "none" || cluster, {
-  path: ["authorization", "cluster"],
-  message: "needs the section cluster, which says how the host cluster is reached",
-});
+const needsCluster = "needs the section cluster, which says how the host cluster is reached";
+
+const document = fields
+  .refine(({ authorization, cluster }) => authorization.cluster === "none" || cluster, {
+    path: ["authorization", "cluster"],
+    message: needsCluster,
+  })
+  .refine(({ authentication, cluster }) => authentication.cluster === undefined || cluster, {
+    path: ["authentication", "cluster"],
+    message: needsCluster,
+  });
 
 /** A store of the configuration. `tls` undefined: none. */
 export interface ConfiguredStore {
@@ -193,6 +219,13 @@ export interface GatewayConfig {
           readonly groupHeaders: readonly string[];
           readonly extraHeaderPrefixes: readonly string[];
         }
+      | undefined;
+    /** Undefined: the host cluster is asked nothing about users. */
+    readonly cluster:
+      | { readonly certificates: boolean; readonly tokens: boolean; readonly audiences: readonly string[] }
+      | undefined;
+    readonly webhook:
+      | { readonly kubeconfigFile: string; readonly audiences: readonly string[]; readonly cacheSeconds: number }
       | undefined;
     readonly anonymous: boolean;
   };
@@ -384,6 +417,11 @@ function absolute(data: z.infer<typeof document>, folder: string): GatewayConfig
       clientCaFile: optional(authentication.clientCAFile),
       tokenFile: optional(authentication.tokenFile),
       requestHeader: requestHeaderOf(authentication.requestHeader, at),
+      cluster: authentication.cluster,
+      webhook: authentication.webhook && {
+        ...authentication.webhook,
+        kubeconfigFile: at(authentication.webhook.kubeconfigFile),
+      },
       anonymous: authentication.anonymous,
     },
     authorization: {

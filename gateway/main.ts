@@ -3,11 +3,17 @@
  */
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
-import { createAuthentication } from "./authn/authn.ts";
+import { createAuthentication, createClusterAuthentication } from "./authn/authn.ts";
 import { createAuthorizer, createClusterAuthorization } from "./authz/authz.ts";
 import type { GatewayConfig } from "./config.ts";
 import { createGateway, type RunningGateway } from "./gateway.ts";
-import { createKubeClient, inClusterEndpoint, type KubeClient, loadKubeconfig } from "./kubeclient/kubeclient.ts";
+import {
+  createKubeClient,
+  inClusterEndpoint,
+  type KubeClient,
+  type KubeEndpoint,
+  loadKubeconfig,
+} from "./kubeclient/kubeclient.ts";
 import { gatewayVersion } from "./version.ts";
 
 export type { HttpRequest } from "./apimachinery/http.ts";
@@ -43,28 +49,47 @@ const syncTimeoutMs = 60_000;
 /**
  * Starts a gateway.
  * @throws Error with a sentence for people if a file can't be read, the port is taken or the host
- *   cluster doesn't tell its roles.
+ *   cluster doesn't tell whom it trusts or what its roles are.
  */
 export async function startGateway(config: GatewayConfig, { log }: { log: Logger }): Promise<RunningGateway> {
-  const host = hostCluster(config);
-  const webhook = webhookOf(config);
-  const manifests = config.authorization.rbacFiles.map((file) => ({ file, text: readFileSync(file, "utf8") }));
-  const mode = config.authorization.cluster;
-  const cluster = createClusterAuthorization({ mode, client: host, webhook, random: Math.random, log });
+  const { authentication, authorization } = config;
+  const manifests = authorization.rbacFiles.map((file) => ({ file, text: readFileSync(file, "utf8") }));
+  const clients = clientsOf(config);
+  const common = { random: Math.random, log };
+  const users = createClusterAuthentication({
+    ...common,
+    cluster: authentication.cluster && { ...authentication.cluster, client: clients.host() },
+    webhook: authentication.webhook && {
+      ...authentication.webhook,
+      client: clients.of(authentication.webhook.kubeconfigFile),
+      cacheMs: authentication.webhook.cacheSeconds * 1000,
+    },
+  });
+  const roles = createClusterAuthorization({
+    ...common,
+    mode: authorization.cluster,
+    client: authorization.cluster === "none" ? undefined : clients.host(),
+    webhook: authorization.webhook && {
+      client: clients.of(authorization.webhook.kubeconfigFile),
+      allowedMs: authorization.webhook.allowedSeconds * 1000,
+      otherwiseMs: authorization.webhook.otherwiseSeconds * 1000,
+    },
+  });
   const close = () => {
-    cluster.close();
-    webhook?.client.close();
-    host?.close();
+    users.cluster?.close();
+    roles.close();
+    clients.close();
   };
   try {
-    await inTime(cluster.synced(), syncTimeoutMs, "the host cluster's roles and bindings can't be read");
+    await inTime(users.cluster?.synced(), syncTimeoutMs, "the host cluster doesn't say whose certificates count");
+    await inTime(roles.synced(), syncTimeoutMs, "the host cluster's roles and bindings can't be read");
     const gateway = await createGateway({
       stores: config.stores,
-      authenticator: createAuthentication({ ...config.authentication, clock: () => new Date(), log }),
+      authenticator: createAuthentication({ ...authentication, ...users, clock: () => new Date(), log }),
       authorizer: createAuthorizer({
-        allowedPaths: config.authorization.alwaysAllowPaths,
+        allowedPaths: authorization.alwaysAllowPaths,
         manifests,
-        more: cluster.authorizers,
+        more: roles.authorizers,
       }),
       listener: config.listen,
       ...(config.hostService === undefined ? {} : { hostService: config.hostService }),
@@ -85,22 +110,27 @@ export async function startGateway(config: GatewayConfig, { log }: { log: Logger
   }
 }
 
-/** @throws Error if the section is there and names no cluster that can be reached. */
-function hostCluster({ cluster }: GatewayConfig): KubeClient | undefined {
-  if (cluster === undefined) return undefined;
-  const { kubeconfigFile } = cluster;
-  const endpoint = kubeconfigFile === undefined ? inClusterEndpoint(process.env) : loadKubeconfig(kubeconfigFile);
-  return createKubeClient(endpoint, { userAgent });
+/** Clients of the host cluster and of webhooks: one for each, made when it is asked for. */
+function clientsOf({ cluster }: GatewayConfig) {
+  const made = new Map<string, KubeClient>();
+  const keep = (name: string, endpoint: () => KubeEndpoint): KubeClient => {
+    const client = made.get(name) ?? createKubeClient(endpoint(), { userAgent });
+    made.set(name, client);
+    return client;
+  };
+  return {
+    of: (kubeconfigFile: string) => keep(kubeconfigFile, () => loadKubeconfig(kubeconfigFile)),
+    host() {
+      const file = cluster?.kubeconfigFile;
+      return file === undefined ? keep("", () => inClusterEndpoint(process.env)) : this.of(file);
+    },
+    close() {
+      for (const client of made.values()) client.close();
+    },
+  };
 }
 
-function webhookOf({ authorization: { webhook } }: GatewayConfig) {
-  if (webhook === undefined) return undefined;
-  const { kubeconfigFile, allowedSeconds, otherwiseSeconds } = webhook;
-  const client = createKubeClient(loadKubeconfig(kubeconfigFile), { userAgent });
-  return { client, allowedMs: allowedSeconds * 1000, otherwiseMs: otherwiseSeconds * 1000 };
-}
-
-async function inTime(work: Promise<void>, ms: number, why: string): Promise<void> {
+async function inTime(work: Promise<void> | undefined, ms: number, why: string): Promise<void> {
   let late: NodeJS.Timeout | undefined;
   const over = new Promise<never>((_resolve, reject) => {
     late = setTimeout(() => reject(new Error(`${why} (waited ${ms / 1000} s)`)), ms);

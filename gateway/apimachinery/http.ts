@@ -74,10 +74,8 @@ export function isStreamBody(body: HttpAnswer["body"]): body is StreamBody {
   return "start" in body && typeof body.start === "function";
 }
 
-/** Gives the same request as somebody sees it who must not know of some headers, by their lower-case names. */
-export function withoutHeaders(request: HttpRequest, isHidden: (name: string) => boolean): HttpRequest {
-  const rawHeaders = request.rawHeaders.filter(([name]) => !isHidden(name));
-  if (rawHeaders.length === request.rawHeaders.length) return request;
+/** Gives the same request with other headers: lower-case names and values, in order. */
+export function withRawHeaders(request: HttpRequest, rawHeaders: HttpRequest["rawHeaders"]): HttpRequest {
   const { method, uri, path, query, httpVersion, remoteAddress } = request;
   return {
     ...{ method, uri, path, query, httpVersion, remoteAddress },

@@ -1,8 +1,8 @@
 /**
  * Says who asks: front proxy, client certificate, bearer token, or nobody known.
  *
- *     request header -> x509 -> bearer -> (more) -> + system:authenticated
- *                   all silent -> system:anonymous, if that is allowed
+ *     request header -> x509 -> bearer -> WebSocket -> (more) -> + system:authenticated
+ *                    all silent -> system:anonymous, if that is allowed
  *     one failed, none succeeded -> 401
  *
  * Only the User leaves this room; tokens, certificates and the headers that name a user don't: the
@@ -13,15 +13,20 @@
 import type { HttpRequest } from "../apimachinery/http.ts";
 import { unauthorized } from "../apimachinery/status.ts";
 import { anonymousUser, systemUnauthenticated, type User } from "../apimachinery/user.ts";
-import { type Authorities, createAuthorityFile } from "./authority-file.ts";
-import { bearerAuthenticator, staticTokens, type TokenAuthenticator } from "./bearer.ts";
+import { type Authorities, assertApart, createAuthorityFile } from "./authority-file.ts";
+import { bearerAuthenticator, staticTokens, type TokenAuthenticator, unionTokens } from "./bearer.ts";
 import type { Certificate } from "./certificate.ts";
-import { type FrontProxyRules, requestHeaderAuthenticator, withoutCredentials } from "./request-header.ts";
+import type { ClusterCertificates } from "./cluster-certificates.ts";
+import { withoutCredentials } from "./credentials.ts";
+import { type FrontProxyRules, requestHeaderAuthenticator } from "./request-header.ts";
 import { parseTokenFile } from "./token-file.ts";
 import { type Authenticator, unionAuthenticator, withAuthenticatedGroup } from "./union.ts";
 import { createWatchedFile, type Log, type WatchFile, watchOnDisk } from "./watched-file.ts";
+import { webSocketAuthenticator } from "./websocket.ts";
 import { x509Authenticator } from "./x509.ts";
 
+export type { TokenAuthenticator } from "./bearer.ts";
+export { createClusterAuthentication } from "./cluster-authentication.ts";
 export { givenAuthentication } from "./given.ts";
 export { type Authenticator, unionAuthenticator } from "./union.ts";
 
@@ -39,13 +44,17 @@ export interface RequestHeaderOptions extends Omit<FrontProxyRules, "roots"> {
   readonly clientCaFile: string;
 }
 
-/** What users are known by. Without a file its kind of credentials is not looked at. */
+/** What users are known by. What isn't there is not looked at. */
 export interface AuthenticationOptions {
+  /** Whom the host cluster trusts, for the kinds of authority that have no file here. Closed with the rest. */
+  readonly cluster?: ClusterCertificates | undefined;
   readonly requestHeader?: RequestHeaderOptions | undefined;
   /** PEM bundle of the authorities whose client certificates count. */
   readonly clientCaFile?: string | undefined;
   /** CSV of static tokens. */
   readonly tokenFile?: string | undefined;
+  /** Say whose a token is, after the file: a Bearer header's, or a WebSocket's. */
+  readonly tokens?: readonly TokenAuthenticator[];
   /** Whether a request without credentials is let through as system:anonymous. */
   readonly anonymous: boolean;
   readonly clock: () => Date;
@@ -73,7 +82,7 @@ export interface Authenticating {
  * @throws Error naming file and line if a file can't be read or makes no sense.
  */
 export function createAuthentication(options: AuthenticationOptions): Authenticating {
-  const { log, clock, requestHeader, watchFile = watchOnDisk } = options;
+  const { log, clock, cluster, requestHeader, watchFile = watchOnDisk } = options;
   const files: { close(): void }[] = [];
   const bundles = new Map<string, Authorities>();
   const authenticators: Authenticator[] = [];
@@ -95,14 +104,17 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
     return authorities;
   };
 
-  if (requestHeader !== undefined) {
-    const { roots } = follow(requestHeader.clientCaFile, "request header client CA file");
-    authenticators.push(requestHeaderAuthenticator({ rules: () => ({ ...requestHeader, roots: roots() }), clock }));
-  }
-  if (options.clientCaFile !== undefined) {
-    const { roots } = follow(options.clientCaFile, "client CA file");
-    authenticators.push(x509Authenticator({ roots, clock }));
-  }
+  const frontProxy = frontProxyOf(
+    requestHeader && { ...requestHeader, ...follow(requestHeader.clientCaFile, "request header client CA file") },
+    cluster,
+  );
+  const clients =
+    options.clientCaFile === undefined ? cluster?.clients : follow(options.clientCaFile, "client CA file").roots;
+  cluster?.onChange(onChange);
+  if (frontProxy !== undefined) authenticators.push(requestHeaderAuthenticator({ rules: frontProxy, clock }));
+  if (clients !== undefined) authenticators.push(x509Authenticator({ roots: clients, clock }));
+
+  const tokens = [...(options.tokens ?? [])];
   if (options.tokenFile !== undefined) {
     const path = options.tokenFile;
     let userOf: TokenAuthenticator = () => undefined;
@@ -112,7 +124,11 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
       userOf = staticTokens(users);
     };
     files.push(createWatchedFile({ path, load, log, watchFile }));
-    authenticators.push(bearerAuthenticator((token) => userOf(token)));
+    tokens.unshift((token) => userOf(token));
+  }
+  if (tokens.length > 0) {
+    const userOf = unionTokens(tokens);
+    authenticators.push(bearerAuthenticator(userOf), webSocketAuthenticator(userOf));
   }
   const union = unionAuthenticator([...authenticators, ...(options.more ?? [])]);
 
@@ -124,24 +140,26 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
       return {
         user: user === undefined ? anonymous : withAuthenticatedGroup(user),
         warnings,
-        request: withoutCredentials(request, requestHeader),
+        request: withoutCredentials(request, frontProxy?.()),
       };
     },
-    clientCas: () => [...bundles.values()].map((one) => one.pem()).join("\n"),
+    clientCas: () =>
+      [...bundles.values(), ...(cluster === undefined ? [] : [cluster])].map((one) => one.pem()).join("\n"),
     onClientCas: (listener) => void listeners.push(listener),
     close() {
       for (const file of files) file.close();
+      cluster?.close();
     },
   };
 }
 
-/** @throws Error if two kinds of authority have a certificate in common, so that every client could be the front proxy. */
-function assertApart(roots: readonly Certificate[], others: readonly Certificate[]): void {
-  if (!roots.some((root) => others.some((one) => one.raw.equals(root.raw)))) return;
-  throw new Error(
-    "the request header client CA file and the client CA file share a certificate; " +
-      "without allowed names every client could say that it is somebody else",
-  );
+/** Rules of files, with the authorities of now; else the host cluster's. Undefined: nobody's. */
+function frontProxyOf(
+  given: (RequestHeaderOptions & Authorities) | undefined,
+  cluster: ClusterCertificates | undefined,
+): (() => FrontProxyRules | undefined) | undefined {
+  if (given === undefined) return cluster?.frontProxy;
+  return () => ({ ...given, roots: given.roots() });
 }
 
 const anonymous: User = { name: anonymousUser, uid: "", groups: [systemUnauthenticated], extra: {} };

@@ -43,6 +43,19 @@ export function createAuthorityFile(options: AuthorityFileOptions): Authorities 
   return { roots: () => roots, pem: () => pem, close: () => file.close() };
 }
 
+/**
+ * Checks that the front proxy's authorities are not the clients': without allowed names every client
+ * could then say that it is somebody else.
+ * @throws Error if they have a certificate in common.
+ */
+export function assertApart(frontProxy: readonly Certificate[], clients: readonly Certificate[]): void {
+  if (!frontProxy.some((root) => clients.some((one) => one.raw.equals(root.raw)))) return;
+  throw new Error(
+    "the front proxy's authority and the clients' share a certificate; " +
+      "without allowed names every client could say that it is somebody else",
+  );
+}
+
 /** Gives a bundle's certificates, at least one. @throws Error that begins with `title`. */
 export function parseAuthorities(pem: string, title: string): readonly Certificate[] {
   try {

@@ -7,7 +7,7 @@
  */
 import { createHmac, randomBytes } from "node:crypto";
 import type { User } from "../apimachinery/user.ts";
-import type { Authenticator } from "./union.ts";
+import { type Authenticator, firstUser } from "./union.ts";
 
 /** Says whose a token is, undefined if nobody's. @throws Error if it can't tell. */
 export type TokenAuthenticator = (token: string) => User | undefined | Promise<User | undefined>;
@@ -29,6 +29,14 @@ export function bearerAuthenticator(userOf: TokenAuthenticator): Authenticator {
     if (user === undefined) throw new Error("invalid bearer token");
     return user;
   };
+}
+
+/**
+ * Gives the first user that one of the authenticators knows a token of.
+ * @throws AggregateError with all failures, if there was one and none knows the token.
+ */
+export function unionTokens(authenticators: readonly TokenAuthenticator[]): TokenAuthenticator {
+  return async (token) => await firstUser(authenticators.map((userOf) => () => userOf(token)));
 }
 
 /** Gives a look-up in a fixed set of tokens. The tokens themselves are not kept. */

@@ -7,7 +7,7 @@
  */
 import { unauthorized } from "../apimachinery/status.ts";
 import type { Authenticating } from "./authn.ts";
-import { withoutCredentials } from "./request-header.ts";
+import { withoutCredentials } from "./credentials.ts";
 import type { Authenticator } from "./union.ts";
 import type { Log } from "./watched-file.ts";
 

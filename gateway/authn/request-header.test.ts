@@ -199,7 +199,7 @@ test("authenticate() passes the request on without what said who asks", async ()
 
 test("createAuthentication() refuses to make every client a front proxy", () => {
   const both = file("both.crt", `${proxyCa.pem}\n${clientCa.pem}`);
-  const why = /^the request header client CA file and the client CA file share a certificate; /;
+  const why = /^the front proxy's authority and the clients' share a certificate; /;
   assert.throws(() => create({ clientCaFile: both, allowedNames: [] }), { message: why });
   create({ clientCaFile: both });
 });

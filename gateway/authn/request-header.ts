@@ -6,9 +6,10 @@
  * are as if they weren't there. Rules are asked for with each request, and no rules believe nobody.
  * Source: apiserver pkg/authentication/request/headerrequest/requestheader.go.
  */
-import { type HttpRequest, withoutHeaders } from "../apimachinery/http.ts";
+import type { HttpRequest } from "../apimachinery/http.ts";
 import type { User } from "../apimachinery/user.ts";
 import type { Certificate } from "./certificate.ts";
+import { headerText, keyedValues } from "./header-text.ts";
 import { createChainVerifier } from "./peer-chain.ts";
 import type { Authenticator } from "./union.ts";
 import { commonNameOf } from "./x509.ts";
@@ -33,7 +34,7 @@ export interface FrontProxyRules extends IdentityHeaders {
 }
 
 /** What kube-apiserver sends. */
-const standardHeaders: IdentityHeaders = {
+export const standardHeaders: IdentityHeaders = {
   usernameHeaders: ["X-Remote-User"],
   uidHeaders: ["X-Remote-Uid"],
   groupHeaders: ["X-Remote-Group"],
@@ -62,13 +63,8 @@ export function requestHeaderAuthenticator(options: {
   };
 }
 
-/** Gives the request without what says who asks: nobody behind authentication may come to believe it. */
-export function withoutCredentials(request: HttpRequest, headers: IdentityHeaders = standardHeaders): HttpRequest {
-  const sets = headers === standardHeaders ? [standardHeaders] : [standardHeaders, headers];
-  return withoutHeaders(request, (name) => name === "authorization" || sets.some((set) => isIdentityHeader(name, set)));
-}
-
-function isIdentityHeader(name: string, headers: IdentityHeaders): boolean {
+/** Tells if a header, by its lower-case name, says who asks. */
+export function isIdentityHeader(name: string, headers: IdentityHeaders): boolean {
   const exact = [...headers.usernameHeaders, ...headers.uidHeaders, ...headers.groupHeaders];
   if (exact.some((one) => one.toLowerCase() === name)) return true;
   return headers.extraHeaderPrefixes.some((prefix) => name.startsWith(prefix.toLowerCase()));
@@ -83,40 +79,18 @@ function userOfHeaders(request: HttpRequest, headers: IdentityHeaders): User | u
     groups: headers.groupHeaders
       .flatMap((header) => request.headers(header.toLowerCase()))
       .filter((value) => value !== "")
-      .map(utf8),
-    extra: extraOf(request, headers.extraHeaderPrefixes),
+      .map(headerText),
+    extra: Object.fromEntries(
+      keyedValues(
+        request.rawHeaders,
+        headers.extraHeaderPrefixes.map((one) => one.toLowerCase()),
+      ),
+    ),
   };
 }
 
 /** Of a header that stands twice only the first counts. */
 function firstValue(request: HttpRequest, names: readonly string[]): string {
   const values = names.map((name) => request.header(name.toLowerCase()) ?? "");
-  return utf8(values.find((value) => value !== "") ?? "");
-}
-
-function extraOf({ rawHeaders }: HttpRequest, prefixes: readonly string[]): User["extra"] {
-  const extra = new Map<string, string[]>();
-  for (const prefix of prefixes.map((one) => one.toLowerCase())) {
-    for (const [name, value] of rawHeaders) {
-      if (!name.startsWith(prefix)) continue;
-      const key = unescapeKey(name.slice(prefix.length));
-      extra.set(key, [...(extra.get(key) ?? []), utf8(value)]);
-    }
-  }
-  return Object.fromEntries(extra);
-}
-
-/** A key that is not encoded as it should be is taken as it stands. */
-function unescapeKey(encoded: string): string {
-  try {
-    return decodeURIComponent(encoded);
-  } catch (error) {
-    if (!(error instanceof URIError)) throw error;
-    return encoded;
-  }
-}
-
-/** Node reads headers as latin1; Go writes UTF-8 into them. */
-function utf8(value: string): string {
-  return Buffer.from(value, "latin1").toString("utf8");
+  return headerText(values.find((value) => value !== "") ?? "");
 }

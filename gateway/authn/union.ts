@@ -24,19 +24,27 @@ export type Authenticator = (
  * @throws AggregateError with all failures, if there was one and none knows the user.
  */
 export function unionAuthenticator(authenticators: readonly Authenticator[]): Authenticator {
-  return async (request, warn) => {
-    const failures: unknown[] = [];
-    for (const authenticator of authenticators) {
-      try {
-        const user = await authenticator(request, warn);
-        if (user !== undefined) return user;
-      } catch (error) {
-        failures.push(error);
-      }
+  return async (request, warn) => await firstUser(authenticators.map((ask) => () => ask(request, warn)));
+}
+
+/**
+ * Asks one after the other until one knows.
+ * @throws AggregateError with all failures, if there was one and none knows.
+ */
+export async function firstUser(
+  askers: readonly (() => User | undefined | Promise<User | undefined>)[],
+): Promise<User | undefined> {
+  const failures: unknown[] = [];
+  for (const ask of askers) {
+    try {
+      const user = await ask();
+      if (user !== undefined) return user;
+    } catch (error) {
+      failures.push(error);
     }
-    if (failures.length === 0) return undefined;
-    throw new AggregateError(failures, failures.map((one) => (one as Error).message).join(", "));
-  };
+  }
+  if (failures.length === 0) return undefined;
+  throw new AggregateError(failures, failures.map((one) => (one as Error).message).join(", "));
 }
 
 /** Gives the user with the group of everybody who is known, unless it is anonymous or has one already. */

@@ -3,7 +3,7 @@
  *
  *     listing -> watching -> (the watch ends) -> watching, from where it was
  *        ^          |
- *        +--- 410: the place is too old
+ *        +--- 410: the place is too old, or `relistMs` is over
  *
  * `close` ends it from any state. While the host doesn't answer, the copy stays as it was. Every
  * failure is followed by a pause that grows.
@@ -47,6 +47,8 @@ export interface InformerOptions<T extends KubeObject = KubeObject> {
   readonly log: { info(fields: object, text: string): void; warn(fields: object, text: string): void };
   /** Called after the copy changed: once for each list (also an empty one), once for each event. */
   readonly onChange?: (changes: readonly InformerChange<T>[]) => void;
+  /** Lists anew after this long, whatever the watch told: for what must not be missed. Default: never. */
+  readonly relistMs?: number;
   /** Pauses. Default: a real one. */
   readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
@@ -76,7 +78,7 @@ const maxPauseMs = 30_000;
 
 /** Begins to follow. It never fails: what goes wrong is logged and tried again. */
 export function createInformer<T extends KubeObject = KubeObject>(options: InformerOptions<T>): Informer<T> {
-  const { client, path, random, log, onChange } = options;
+  const { client, path, random, log, onChange, relistMs = Number.POSITIVE_INFINITY } = options;
   const pause = options.pause ?? (async (ms, signal) => void (await sleep(ms, undefined, { signal, ref: false })));
   const selectors = {
     ...(options.fieldSelector === undefined ? {} : { fieldSelector: options.fieldSelector }),
@@ -89,6 +91,7 @@ export function createInformer<T extends KubeObject = KubeObject>(options: Infor
   whole.promise.catch(() => {});
   let isSynced = false;
   let place: string | undefined;
+  let listedAt = 0;
   let pauseMs = firstPauseMs;
 
   async function list(): Promise<void> {
@@ -116,6 +119,7 @@ export function createInformer<T extends KubeObject = KubeObject>(options: Infor
     if (resourceVersion === "") throw new KubeError(`GET ${path}: the list has no resourceVersion`, 0);
     replace(found);
     place = resourceVersion;
+    listedAt = performance.now();
   }
 
   function replace(found: ReadonlyMap<string, T>): void {
@@ -137,7 +141,7 @@ export function createInformer<T extends KubeObject = KubeObject>(options: Infor
   }
 
   async function watch(from: string): Promise<void> {
-    const seconds = Math.round(minWatchSeconds * (1 + random()));
+    const seconds = Math.min(Math.round(minWatchSeconds * (1 + random())), Math.ceil(relistMs / 1000));
     const query = {
       ...selectors,
       watch: "true",
@@ -179,6 +183,7 @@ export function createInformer<T extends KubeObject = KubeObject>(options: Infor
       try {
         if (place === undefined) await list();
         else await watch(place);
+        if (performance.now() - listedAt >= relistMs) place = undefined;
       } catch (error) {
         if (closed.signal.aborted) return;
         // Where we were is forgotten there: only a new list tells what was missed.
