@@ -80,6 +80,8 @@ export const defaultTimes = {
 };
 
 const defaultMaxBodyBytes = 3 * 1024 * 1024;
+/** Connections that wait to be accepted: as many as Linux lets by default, which is what Go asks for. Node's own is 511. */
+const maxBacklog = 4096;
 /** No path is longer: the whole head is bounded. */
 const maxPathChars = 1024 * 1024;
 
@@ -215,7 +217,7 @@ async function listen(server: TlsServer, options: ListenerOptions): Promise<void
   await new Promise<void>((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException) => reject(listenError(error, options));
     server.once("error", fail);
-    server.listen(options.port, options.host, () => {
+    server.listen({ port: options.port, host: options.host, backlog: maxBacklog }, () => {
       server.off("error", fail);
       resolve();
     });
