@@ -4,6 +4,8 @@
 // what is served. To keep objects somewhere else, change store.go.
 package main
 
+//go:generate npx @bufbuild/buf generate
+
 import (
 	"context"
 	"crypto/tls"
