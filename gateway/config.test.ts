@@ -41,6 +41,7 @@ test("parseGatewayConfig() fills in defaults, makes paths absolute and freezes",
       cluster: "none",
       webhook: undefined,
     },
+    admission: { namespaceLifecycle: false },
     hostService: undefined,
     cluster: undefined,
     flowControl: { maxReadOnlyInFlight: 400, maxMutatingInFlight: 200 },
@@ -65,6 +66,10 @@ test("parseGatewayConfig() names file, line and field of each fault, in order of
     "/etc/annex.yaml:8: stores[0].address: must be unix:PATH or HOST:PORT",
     "/etc/annex.yaml:11: stores[1].tls.certFile: must be given",
     "/etc/annex.yaml:11: stores[1].tls.keyFile: must be given",
+  );
+  refuses(
+    `${minimal}admission:\n  namespaceLifecycle: true\n`,
+    "/etc/annex.yaml:7: admission.namespaceLifecycle: needs the section cluster, which says how the host cluster is reached",
   );
   refuses(
     `${minimal}authorization:\n  cluster: review\n`,

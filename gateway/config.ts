@@ -115,6 +115,13 @@ const fields = z.strictObject({
         .optional(),
     })
     .prefault({}),
+  admission: z
+    .strictObject({
+      // Refuses writes into namespaces that are missing or going: else one may never be empty. Left out: where
+      // the section cluster says which cluster's namespaces they are.
+      namespaceLifecycle: z.boolean().optional(),
+    })
+    .prefault({}),
   // Where stores ask what the users of their calls may; each shows a certificate with its name.
   hostService: z
     .strictObject({
@@ -169,6 +176,10 @@ const needsCluster = "needs the section cluster, which says how the host cluster
 const document = fields
   .refine(({ authorization, cluster }) => authorization.cluster === "none" || cluster, {
     path: ["authorization", "cluster"],
+    message: needsCluster,
+  })
+  .refine(({ admission, cluster }) => admission.namespaceLifecycle !== true || cluster, {
+    path: ["admission", "namespaceLifecycle"],
     message: needsCluster,
   })
   .refine(({ authentication, cluster }) => authentication.cluster === undefined || cluster, {
@@ -237,6 +248,7 @@ export interface GatewayConfig {
       | { readonly kubeconfigFile: string; readonly allowedSeconds: number; readonly otherwiseSeconds: number }
       | undefined;
   };
+  readonly admission: { readonly namespaceLifecycle: boolean };
   /** Undefined: stores can't ask back. */
   readonly hostService: HostServiceConfig | undefined;
   /** Undefined: the host cluster is not asked. Its file undefined: the one that this pod runs in. */
@@ -432,6 +444,7 @@ function absolute(data: z.infer<typeof document>, folder: string): GatewayConfig
         kubeconfigFile: at(authorization.webhook.kubeconfigFile),
       },
     },
+    admission: { namespaceLifecycle: data.admission.namespaceLifecycle ?? cluster !== undefined },
     hostService: hostServiceOf(data.hostService, at),
     cluster: cluster && { kubeconfigFile: optional(cluster.kubeconfigFile) },
     flowControl,

@@ -13,6 +13,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { type Admit, admitAll } from "./admission/admission.ts";
 import type { ResourceDefinition, ResourceVersionDefinition, ServedResource } from "./apimachinery/resource.ts";
 import { finishInSlices } from "./apimachinery/steps.ts";
 import { type Authenticating, type Authenticator, givenAuthentication } from "./authn/authn.ts";
@@ -66,6 +67,8 @@ export interface GatewayOptions {
   readonly authenticator: Authenticator | Authenticating;
   /** Says who may what. Whoever is not allowed gets 403. */
   readonly authorizer: Authorizer;
+  /** Lets a write pass, or throws a StatusError. Default: all pass. */
+  readonly admit?: Admit;
   /** `"none"`: requests come through `handler` alone. */
   readonly listener: ListenOptions | "none";
   /** Other names for OpenAPI definitions. Default: none. */
@@ -175,6 +178,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     uuid: randomUUID,
     authorize: (request, verb, name) =>
       assertAllowed(authorizer, attributesOf({ ...request.info, verb, name }, request.user), request.info.path),
+    admit: options.admit ?? admitAll,
   };
   const health = createHealth({
     checks: [

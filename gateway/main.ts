@@ -3,6 +3,7 @@
  */
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
+import { createNamespaceLifecycle } from "./admission/admission.ts";
 import { createAuthentication, createClusterAuthentication } from "./authn/authn.ts";
 import { createAuthorizer, createClusterAuthorization } from "./authz/authz.ts";
 import type { GatewayConfig } from "./config.ts";
@@ -75,7 +76,11 @@ export async function startGateway(config: GatewayConfig, { log }: { log: Logger
       otherwiseMs: authorization.webhook.otherwiseSeconds * 1000,
     },
   });
+  const namespaces = config.admission.namespaceLifecycle
+    ? createNamespaceLifecycle({ ...common, client: clients.host() })
+    : undefined;
   const close = () => {
+    namespaces?.close();
     users.cluster?.close();
     roles.close();
     clients.close();
@@ -91,6 +96,7 @@ export async function startGateway(config: GatewayConfig, { log }: { log: Logger
         manifests,
         more: roles.authorizers,
       }),
+      ...(namespaces === undefined ? {} : { admit: namespaces.admit }),
       listener: config.listen,
       ...(config.hostService === undefined ? {} : { hostService: config.hostService }),
       flowControl: config.flowControl,

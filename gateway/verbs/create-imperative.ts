@@ -11,6 +11,7 @@ import { type KubeObject, nameOf, type ObjectView } from "../apimachinery/object
 import type { WriteOptions } from "../apimachinery/options.ts";
 import { internalError } from "../apimachinery/status.ts";
 import { acceptForCreate } from "../lifecycle/lifecycle.ts";
+import { admitWrite } from "./hooks.ts";
 import { takeBody } from "./intake.ts";
 import { runSized } from "./present.ts";
 import { callOf, type RequestBody, type VerbRequest, type VerbTools } from "./verb-request.ts";
@@ -37,6 +38,7 @@ export async function createImperative(
   const scope = scopeOf(request, nameOf(sent));
   const { object, warnings } = acceptForCreate(sent, scope);
   for (const warning of warnings) request.warn(warning);
+  await admitWrite(request, tools, { operation: "CREATE", next: object });
   await assertValid(request, tools, scope, object, undefined, []);
   const { definition } = request.resource;
   const json = await encodeForStore(request, object);

@@ -8,7 +8,7 @@
 import { invalid } from "../apimachinery/field-error.ts";
 import { formatGroupVersion } from "../apimachinery/gvk.ts";
 import { isJsonObject, type JsonObject, jsonParser } from "../apimachinery/json.ts";
-import type { KubeObject } from "../apimachinery/object.ts";
+import { type KubeObject, metadataString, nameOf } from "../apimachinery/object.ts";
 import { internalError, StatusError } from "../apimachinery/status.ts";
 import type { WriteScope } from "../lifecycle/lifecycle.ts";
 import type { HookCall } from "../registry/registry.ts";
@@ -26,8 +26,8 @@ export interface HookedWrite {
 }
 
 /**
- * Gives the object as the store wants it, the same one if it declares no such hook.
- * @throws StatusError 403 if the hook denies it, 500 if the hook fails, 504 if the request's time is over.
+ * Has a write admitted, then gives the object as the store wants it, the same one if it declares no such hook.
+ * @throws StatusError what admission says, 403 if the hook denies it, 500 if the hook fails, 504 if the request's time is over.
  */
 export async function mutate(
   request: VerbRequest,
@@ -35,6 +35,7 @@ export async function mutate(
   write: HookedWrite & { readonly next: KubeObject },
 ): Promise<KubeObject> {
   const { definition } = request.resource;
+  await admitWrite(request, tools, write);
   if (!definition.capabilities.hookMutate) return write.next;
   const { hooks } = tools.registry.client(definition);
   const { json, warnings } = await hooks.mutate(await hookCall(request, tools, write));
@@ -48,6 +49,19 @@ export async function mutate(
     const why = `received invalid webhook response: ${(cause as Error).message}`;
     throw internalError(`failed calling webhook "mutate.${plural}.${group}": ${why}`, { cause });
   }
+}
+
+/** Lets a write pass that the cluster has nothing against. @throws StatusError. */
+export async function admitWrite(
+  request: VerbRequest,
+  tools: VerbTools,
+  { operation, next }: { readonly operation: HookedWrite["operation"]; readonly next: KubeObject },
+): Promise<void> {
+  const { group, plural } = request.resource.definition;
+  // kube-apiserver lets every delete pass.
+  if (operation === "DELETE") return;
+  const name = nameOf(next) || metadataString(next, "generateName");
+  await tools.admit({ operation, group, plural, namespace: request.info.namespace, name });
 }
 
 /**

@@ -3,6 +3,7 @@
  *
  * Whatever could be refused from the URL, the headers or the user has been refused before.
  */
+import type { Admit } from "../admission/admission.ts";
 import type { AnswerForm } from "../apimachinery/answer-form.ts";
 import type { JsonObject } from "../apimachinery/json.ts";
 import type { IncludeObject } from "../apimachinery/options.ts";
@@ -53,6 +54,8 @@ export interface VerbTools {
   readonly uuid: () => string;
   /** Asks whether the request's user may also do this verb to this object. @throws StatusError 403. */
   authorize(request: VerbRequest, verb: string, name: string): Promise<void>;
+  /** Lets a write pass that the cluster has nothing against. @throws StatusError. */
+  readonly admit: Admit;
 }
 
 /** Gives the resource as messages name it. */

@@ -53,6 +53,7 @@ async function startAsking(t: TestContext, files: ServingFolder, authorization: 
       kind: "GatewayConfiguration",
       listen: { host: "127.0.0.1", port: 0, certFile: "tls.crt", keyFile: "tls.key" },
       authentication: { clientCAFile: "ca.crt" },
+      admission: { namespaceLifecycle: false },
       ...authorization,
     }),
     join(files.folder, "gateway.yaml"),
