@@ -48,6 +48,8 @@ export interface DispatchRequest {
   readonly query: Query;
   readonly resource: ServedResource;
   readonly user: User;
+  /** Who acts as the user. Undefined: nobody else. */
+  readonly impersonator: User | undefined;
   readonly auditId: string;
   readonly deadline: number;
   readonly warnings: Warnings;
@@ -116,7 +118,7 @@ function verbRequest(
   given: DispatchRequest,
   scope: { list?: boolean; stream?: boolean; answersItself?: boolean } = {},
 ): verbs.VerbRequest {
-  const { http, info, query, resource, user, auditId, warnings } = given;
+  const { http, info, query, resource, user, impersonator, auditId, warnings } = given;
   const isScale = info.subresource === "scale";
   const asked = {
     accept: http.header("accept"),
@@ -132,6 +134,7 @@ function verbRequest(
     info,
     resource,
     user,
+    impersonator,
     auditId,
     userAgent: http.header("user-agent") ?? "",
     form,

@@ -1,7 +1,7 @@
 /**
  * Joins the rooms: one function from a request to its answer, in the order of Kubernetes' filters.
  *
- *   audit id → request info → deadline → authentication → seat → authorization
+ *   audit id → request info → deadline → authentication → impersonation → seat → authorization
  *     → discovery, OpenAPI, health or a verb → answer, with warnings
  *
  * What a room throws becomes an answer here: a Status in the language that the client reads, a plain
@@ -17,8 +17,8 @@ import type { RequestInfo } from "./apimachinery/request-info.ts";
 import { type Status, StatusError } from "./apimachinery/status.ts";
 import { TextError } from "./apimachinery/text-error.ts";
 import type { User } from "./apimachinery/user.ts";
-import type { Authenticating } from "./authn/authn.ts";
-import { type Authorizer, assertAllowed, attributesOf } from "./authz/authz.ts";
+import { type Authenticating, actingUser } from "./authn/authn.ts";
+import { type Authorizer, assertAllowed, assertMayImpersonate, attributesOf, forbiddenFor } from "./authz/authz.ts";
 import { answerDiscovery } from "./discovery/discovery.ts";
 import { dispatchVerb } from "./dispatch.ts";
 import { type FlowControl, tooManyAnswer } from "./flowcontrol/flowcontrol.ts";
@@ -66,6 +66,8 @@ interface Passage {
   /** On the clock of `performance.now()`. */
   readonly deadline: number;
   user: User | undefined;
+  /** Who acts as the user. Undefined: nobody else. */
+  impersonator: User | undefined;
 }
 
 /** Makes the function that answers requests. It never rejects. */
@@ -79,7 +81,16 @@ export function createHandler(rooms: ServerRooms): (request: HttpRequest) => Pro
     try {
       const query = parseQuery(request.query);
       const info = parseRequestInfo(request);
-      passage = { request, auditId, query, info, warnings, deadline: started, user: undefined };
+      passage = {
+        request,
+        auditId,
+        query,
+        info,
+        warnings,
+        deadline: started,
+        user: undefined,
+        impersonator: undefined,
+      };
       passage = {
         ...passage,
         deadline: started + (isLongRunning(info) ? Number.MAX_SAFE_INTEGER : requestDeadlineMs(query)),
@@ -96,6 +107,7 @@ export function createHandler(rooms: ServerRooms): (request: HttpRequest) => Pro
         uri: request.uri,
         status: finished.status,
         user: passage?.user?.name,
+        impersonator: passage?.impersonator?.name,
         ms: Math.round((performance.now() - started) * 10) / 10,
       },
       "request",
@@ -106,10 +118,15 @@ export function createHandler(rooms: ServerRooms): (request: HttpRequest) => Pro
 
 async function passThrough(passage: Passage, rooms: ServerRooms): Promise<HttpAnswer> {
   const { info, warnings } = passage;
-  const { user, request, warnings: told } = await rooms.authentication.authenticate(passage.request);
-  passage.user = user;
-  passage.request = request;
-  for (const warning of told) warnings.add(warning);
+  const sent = await rooms.authentication.authenticate(passage.request);
+  passage.user = sent.user;
+  for (const warning of sent.warnings) warnings.add(warning);
+  const { user, impersonator, request } = await actingUser(sent.request, {
+    attributes: attributesOf(info, sent.user),
+    assertMay: (attributes) => assertMayImpersonate(rooms.authorizer, attributes),
+    forbidden: forbiddenFor,
+  });
+  Object.assign(passage, { user, impersonator, request });
   const leave = rooms.flowControl.enter({ verb: info.verb, groups: user.groups, isLongRunning: isLongRunning(info) });
   if (leave === undefined) return tooManyAnswer();
   try {
@@ -152,6 +169,7 @@ async function route(passage: Passage, user: User, rooms: ServerRooms): Promise<
       query,
       resource,
       user,
+      impersonator: passage.impersonator,
       auditId: passage.auditId,
       deadline: passage.deadline,
       warnings: passage.warnings,

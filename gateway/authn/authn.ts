@@ -28,6 +28,7 @@ import { x509Authenticator } from "./x509.ts";
 export type { TokenAuthenticator } from "./bearer.ts";
 export { createClusterAuthentication } from "./cluster-authentication.ts";
 export { givenAuthentication } from "./given.ts";
+export { actingUser } from "./impersonation.ts";
 export { type Authenticator, unionAuthenticator } from "./union.ts";
 
 /** Who asks, and what the answer's Warning headers should say about how it was asked. */

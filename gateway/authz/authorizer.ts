@@ -5,26 +5,11 @@
  * decides, the request is forbidden. A failure counts only if nobody allows.
  * Source: apiserver pkg/authorization/{authorizer,union,path,authorizerfactory}.
  */
+import type { Attributes } from "../apimachinery/attributes.ts";
 import type { RequestInfo } from "../apimachinery/request-info.ts";
 import { systemMasters, type User } from "../apimachinery/user.ts";
 
-/** What is asked: may this user do this? Empty strings mean "none". */
-export interface Attributes {
-  readonly user: User;
-  readonly verb: string;
-  readonly isResourceRequest: boolean;
-  /** Decoded. What counts for requests that are about no resource. */
-  readonly path: string;
-  readonly apiGroup: string;
-  readonly apiVersion: string;
-  readonly resource: string;
-  readonly subresource: string;
-  readonly namespace: string;
-  readonly name: string;
-  /** As sent, for authorizers that narrow a permission to a selection. */
-  readonly fieldSelector: string;
-  readonly labelSelector: string;
-}
+export type { Attributes } from "../apimachinery/attributes.ts";
 
 /** The answer. `reason` is for people and ends the text of a 403. */
 export interface Decision {

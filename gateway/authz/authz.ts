@@ -65,6 +65,17 @@ export async function assertAllowed(authorizer: Authorizer, attributes: Attribut
   throw forbiddenFor(attributes, reason);
 }
 
+/**
+ * Asks whether a user may be somebody else, and returns if so.
+ *
+ * @throws StatusError 403 if not, also where an authorizer failed: with its text before the reason.
+ */
+export async function assertMayImpersonate(authorizer: Authorizer, attributes: Attributes): Promise<void> {
+  const { outcome, reason, error } = await authorizer(attributes);
+  if (outcome === "allow") return;
+  throw forbiddenFor(attributes, [error?.message ?? "", reason].filter((text) => text !== "").join(": "));
+}
+
 /** Gives the 403: `<resource.group> "<name>" is forbidden: User "u" cannot ...: <reason>`. */
 export function forbiddenFor(attributes: Attributes, reason: string): StatusError {
   const { apiGroup: group, resource, name } = attributes;

@@ -8,8 +8,14 @@ import type { CallContext } from "./store-call.ts";
 export type Caller = Omit<CallContext, "timeoutMs" | "signal">;
 
 /** Gives the message of who asks. */
-export function contextOf({ user, requestId, clientVersion, userAgent }: Caller) {
-  return { requestId, ...(user === undefined ? {} : { user: userMessage(user) }), clientVersion, userAgent };
+export function contextOf({ user, impersonator, requestId, clientVersion, userAgent }: Caller) {
+  return {
+    requestId,
+    ...(user === undefined ? {} : { user: userMessage(user) }),
+    ...(impersonator === undefined ? {} : { impersonator: userMessage(impersonator) }),
+    clientVersion,
+    userAgent,
+  };
 }
 
 /** The message of one call, with the way back to the gateway if there is one. */

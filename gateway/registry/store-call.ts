@@ -26,6 +26,8 @@ export interface CallContext {
   /** The audit id. */
   readonly requestId: string;
   readonly user: User | undefined;
+  /** Who acts as the user. Undefined: nobody else. */
+  readonly impersonator?: User | undefined;
   readonly userAgent: string;
   /** `group/version` that the client asked for. */
   readonly clientVersion: string;

@@ -21,6 +21,8 @@ export interface VerbRequest {
   readonly info: RequestInfo;
   readonly resource: ServedResource;
   readonly user: User;
+  /** Who acts as the user. Undefined: nobody else. */
+  readonly impersonator: User | undefined;
   readonly auditId: string;
   readonly userAgent: string;
   readonly form: AnswerForm;
@@ -81,6 +83,7 @@ export function callOf(request: VerbRequest): CallContext {
   return {
     requestId: request.auditId,
     user: request.user,
+    impersonator: request.impersonator,
     userAgent: request.userAgent,
     clientVersion: `${request.resource.definition.group}/${request.resource.version.name}`,
     timeoutMs: Math.min(maxStoreCallMs, Math.max(1, Math.round(request.deadline - performance.now()))),
