@@ -55,6 +55,8 @@ export interface DispatchRequest {
   readonly warnings: Warnings;
 }
 
+/** Not a protocol but a token, for authentication alone. */
+const bearerProtocol = "base64url.bearer.authorization.k8s.io.";
 /** A write takes at most this long, as kube-apiserver's handlers. */
 const maxWriteMs = 34_000;
 
@@ -153,9 +155,15 @@ async function answerConnect(
 ): Promise<HttpAnswer> {
   const { http, info, query, resource } = given;
   assertNameInPath(info.name);
-  if (!subresource.methods.includes(http.method) || subresource.kind === "stream")
-    throw methodNotSupported(verbs.resourceWord(resource), info.verb);
+  if (!subresource.methods.includes(http.method)) throw methodNotSupported(verbs.resourceWord(resource), info.verb);
   if (query.has("dryRun") && !resource.definition.capabilities.dryRun) throw badRequest("dryRun is not supported");
+  const request = verbRequest(given, { answersItself: true });
+  if (subresource.kind === "stream") {
+    if (http.webSocket === undefined) throw badRequest("Upgrade request required");
+    const protocols = http.webSocket.filter((protocol) => !protocol.startsWith(bearerProtocol));
+    const opening = { httpMethod: http.method, query, contentType: "", body: Buffer.alloc(0), dryRun: false };
+    return await verbs.stream(request, tools, subresource, opening, protocols);
+  }
   const { dryRun } = parseCreateOptions(new Map([...query].filter(([name]) => name === "dryRun")));
   const body = await http.body();
   // A body without a type is JSON, as for objects.
@@ -166,7 +174,6 @@ async function answerConnect(
       `the body of the request was in an unknown format - accepted media types include: ${subresource.acceptedTypes.join(", ")}`,
     );
   }
-  const request = verbRequest(given, { answersItself: true });
   return await verbs.connect(request, tools, subresource, {
     httpMethod: http.method,
     query,

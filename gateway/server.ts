@@ -11,7 +11,7 @@
  */
 import { type AnswerForm, plainJson } from "./apimachinery/answer-form.ts";
 import type { HttpAnswer, HttpHeaders, HttpRequest } from "./apimachinery/http.ts";
-import { isStreamBody } from "./apimachinery/http.ts";
+import { isSocketBody, isStreamBody } from "./apimachinery/http.ts";
 import type { JsonObject } from "./apimachinery/json.ts";
 import type { RequestInfo } from "./apimachinery/request-info.ts";
 import { type Status, StatusError } from "./apimachinery/status.ts";
@@ -93,7 +93,7 @@ export function createHandler(rooms: ServerRooms): (request: HttpRequest) => Pro
       };
       passage = {
         ...passage,
-        deadline: started + (isLongRunning(info) ? Number.MAX_SAFE_INTEGER : requestDeadlineMs(query)),
+        deadline: started + (lasts(request, info, rooms) ? Number.MAX_SAFE_INTEGER : requestDeadlineMs(query)),
       };
       answer = await inTime(passage, passThrough(passage, rooms));
     } catch (error) {
@@ -116,6 +116,14 @@ export function createHandler(rooms: ServerRooms): (request: HttpRequest) => Pro
   };
 }
 
+/** Whether a request has neither deadline nor seat: a watch, or the stream of a subresource. */
+function lasts(request: HttpRequest, info: RequestInfo, { registry }: ServerRooms): boolean {
+  if (isLongRunning(info) || request.webSocket === undefined) return isLongRunning(info);
+  const resource = registry.table().find(info.apiGroup, info.apiVersion, info.resource);
+  const found = resource?.definition.subresources.find((one) => one.name === info.subresource);
+  return found?.kind === "stream";
+}
+
 async function passThrough(passage: Passage, rooms: ServerRooms): Promise<HttpAnswer> {
   const { info, warnings } = passage;
   const sent = await rooms.authentication.authenticate(passage.request);
@@ -127,7 +135,8 @@ async function passThrough(passage: Passage, rooms: ServerRooms): Promise<HttpAn
     forbidden: forbiddenFor,
   });
   Object.assign(passage, { user, impersonator, request });
-  const leave = rooms.flowControl.enter({ verb: info.verb, groups: user.groups, isLongRunning: isLongRunning(info) });
+  const isLongLived = lasts(request, info, rooms);
+  const leave = rooms.flowControl.enter({ verb: info.verb, groups: user.groups, isLongRunning: isLongLived });
   if (leave === undefined) return tooManyAnswer();
   try {
     await assertAllowed(rooms.authorizer, attributesOf(info, user), request.uri);
@@ -268,7 +277,7 @@ function timeoutAnswer(): HttpAnswer {
 
 async function compressed(answer: HttpAnswer, request: HttpRequest): Promise<HttpAnswer> {
   const { body } = answer;
-  if (isStreamBody(body)) return answer;
+  if (isStreamBody(body) || isSocketBody(body)) return answer;
   const buffers = body instanceof Uint8Array ? [body] : body;
   const packed = await compressIfAsked(buffers, request.header("accept-encoding"));
   return { ...answer, headers: { ...answer.headers, ...packed.headers }, body: packed.buffers };

@@ -29,6 +29,8 @@ export interface HttpRequest {
   peerCertificate(): PeerCertificate | undefined;
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal;
+  /** That the client asks for a WebSocket, with the subprotocols it offers, best first. Default: it doesn't. */
+  readonly webSocket?: readonly string[] | undefined;
   /**
    * Reads the whole body; a second call gives the same bytes.
    * @throws StatusError RequestEntityTooLarge over the listener's limit, BadRequest if it is cut short.
@@ -59,12 +61,40 @@ export interface StreamBody {
   start(sink: ByteSink): void;
 }
 
+/** One message of a WebSocket. */
+export interface SocketMessage {
+  readonly data: Uint8Array;
+  readonly isText: boolean;
+}
+
+/** An open WebSocket. */
+export interface WebSocketPeer {
+  /** Aborted when the connection is gone, however it ended. */
+  readonly signal: AbortSignal;
+  /**
+   * Gives the client's messages, once. Ends when the client closes or goes away. Nothing more is read
+   * while the next one isn't asked for.
+   */
+  messages(): AsyncIterable<SocketMessage>;
+  /** Sends a message; settles when the client has taken enough for the next. A no-op once it is closed. */
+  send(data: Uint8Array, isText?: boolean): Promise<void>;
+  /** Closes with a code of RFC 6455, section 7.4; the first one counts. */
+  close(code: number, reason: string): void;
+}
+
+/** A body that is a WebSocket. Only for requests that ask for one; status and headers are not sent. */
+export interface SocketBody {
+  /** One of those that the client offers; `""`: none. */
+  readonly protocol: string;
+  open(socket: WebSocketPeer): void;
+}
+
 /** One answer. Header names in any case; Content-Length is set by listen for whole bodies. */
 export interface HttpAnswer {
   status: number;
   headers: HttpHeaders;
-  /** Whole bytes, buffers that are written one after the other, or a stream. */
-  body: Uint8Array | readonly Uint8Array[] | StreamBody;
+  /** Whole bytes, buffers that are written one after the other, a stream, or a WebSocket. */
+  body: Uint8Array | readonly Uint8Array[] | StreamBody | SocketBody;
   /** True for a watch and its like: no timeout applies, and a drain ends it. */
   longRunning?: boolean;
 }
@@ -76,9 +106,9 @@ export function isStreamBody(body: HttpAnswer["body"]): body is StreamBody {
 
 /** Gives the same request with other headers: lower-case names and values, in order. */
 export function withRawHeaders(request: HttpRequest, rawHeaders: HttpRequest["rawHeaders"]): HttpRequest {
-  const { method, uri, path, query, httpVersion, remoteAddress } = request;
+  const { method, uri, path, query, httpVersion, remoteAddress, webSocket } = request;
   return {
-    ...{ method, uri, path, query, httpVersion, remoteAddress },
+    ...{ method, uri, path, query, httpVersion, remoteAddress, webSocket },
     header: (name) => rawHeaders.find(([key]) => key === name)?.[1],
     headers: (name) => rawHeaders.filter(([key]) => key === name).map(([, value]) => value),
     rawHeaders,
@@ -89,4 +119,9 @@ export function withRawHeaders(request: HttpRequest, rawHeaders: HttpRequest["ra
     },
     body: () => request.body(),
   };
+}
+
+/** Tells a WebSocket from the other bodies. */
+export function isSocketBody(body: HttpAnswer["body"]): body is SocketBody {
+  return "open" in body && typeof body.open === "function";
 }

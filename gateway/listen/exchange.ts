@@ -6,11 +6,20 @@
  * failures, which name what the client asked for.
  * Source: net/http StripPrefix.
  */
-import type { HttpAnswer, HttpRequest } from "../apimachinery/http.ts";
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import {
+  type HttpAnswer,
+  type HttpRequest,
+  isSocketBody,
+  type SocketBody,
+  type WebSocketPeer,
+} from "../apimachinery/http.ts";
 import { encodeJsonBytes } from "../apimachinery/json.ts";
 import { StatusError, statusToJson } from "../apimachinery/status.ts";
 import { type AnswerTimes, createAnswerWriter, cut } from "./http-answer.ts";
-import { createChainReader, type RawReply, type RawRequest, requestFrom } from "./http-request.ts";
+import { createChainReader, isCut, type RawReply, type RawRequest, requestFrom } from "./http-request.ts";
+import { acceptWebSocket, offeredProtocols } from "./websocket.ts";
 
 /** What requests are answered with. */
 export interface ExchangeOptions {
@@ -28,6 +37,8 @@ export interface Arrival {
   readonly waitsForContinue?: boolean;
   /** What the path begins with and the API doesn't know, `/ext`. Default: nothing. */
   readonly prefix?: string;
+  /** The socket, if the client asks for a WebSocket, and what it sent behind its request. Default: it doesn't. */
+  readonly upgrade?: { readonly socket: Duplex; readonly head: Buffer };
 }
 
 /** Takes requests until it is closed. */
@@ -43,6 +54,8 @@ export interface Exchange {
 export function createExchange({ handle, maxBodyBytes, times, log }: ExchangeOptions): Exchange {
   const writer = createAnswerWriter({ times, log });
   const chainOf = createChainReader();
+  const peers = new Set<WebSocketPeer>();
+  let isDraining = false;
 
   async function answerTo(request: HttpRequest, prefix: string): Promise<HttpAnswer> {
     const inside = withoutPrefix(request, prefix);
@@ -56,24 +69,43 @@ export function createExchange({ handle, maxBodyBytes, times, log }: ExchangeOpt
     }
   }
 
+  function open(raw: RawRequest, reply: RawReply, body: SocketBody, upgrade: Arrival["upgrade"]): void {
+    if (upgrade === undefined) throw new Error("a WebSocket for a request that didn't ask for one");
+    if (isCut(reply)) return;
+    const peer = acceptWebSocket(raw as IncomingMessage, upgrade.socket, upgrade.head, body);
+    if (isDraining) peer.close(...goingAway);
+    peers.add(peer);
+    peer.signal.addEventListener("abort", () => peers.delete(peer), { once: true });
+  }
+
   return {
-    async take(raw, reply, { waitsForContinue = false, prefix = "" }, done) {
+    async take(raw, reply, { waitsForContinue = false, prefix = "", upgrade }, done) {
       reply.once("close", () => {
         done?.();
         writer.closed(reply);
       });
       try {
-        const request = requestFrom(raw, reply, { maxBodyBytes, waitsForContinue, chainOf });
-        writer.write(raw, reply, await answerTo(request, prefix));
+        const webSocket = upgrade && offeredProtocols(raw as IncomingMessage);
+        const request = requestFrom(raw, reply, { maxBodyBytes, waitsForContinue, chainOf, webSocket });
+        const answer = await answerTo(request, prefix);
+        if (isSocketBody(answer.body)) open(raw, reply, answer.body, upgrade);
+        else writer.write(raw, reply, answer);
       } catch (error) {
         log.error({ err: error, method: raw.method }, "an answer can't be written");
         cut(reply);
       }
     },
-    drain: () => writer.drain(),
+    drain() {
+      isDraining = true;
+      writer.drain();
+      for (const peer of peers) peer.close(...goingAway);
+    },
     close: () => writer.close(),
   };
 }
+
+/** What a server says that stops. */
+const goingAway = [1001, "the server is shutting down"] as const;
 
 /** Undefined: it lies outside of what is mounted there. */
 function withoutPrefix(request: HttpRequest, prefix: string): HttpRequest | undefined {

@@ -8,7 +8,7 @@
  */
 import type { ServerResponse } from "node:http";
 import { constants, type Http2ServerResponse } from "node:http2";
-import { type ByteSink, type HttpAnswer, isStreamBody, type StreamBody } from "../apimachinery/http.ts";
+import { type ByteSink, type HttpAnswer, isSocketBody, isStreamBody, type StreamBody } from "../apimachinery/http.ts";
 import { createBatches } from "./batches.ts";
 import { isCut, type RawReply, type RawRequest } from "./http-request.ts";
 import { createSink } from "./sink.ts";
@@ -51,6 +51,7 @@ export function createAnswerWriter(options: {
     if (isCut(reply)) return;
     reply.on("error", cutThis);
     const { body } = answer;
+    if (isSocketBody(body)) throw new TypeError("a WebSocket is no answer to write");
     const isHttp1 = request.httpVersion !== "2.0";
     reply.statusCode = answer.status;
     for (const name of Object.keys(answer.headers)) {

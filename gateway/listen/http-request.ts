@@ -21,6 +21,7 @@ export interface RequestOptions {
   /** Whether the client waits for `100 Continue` before it sends the body. */
   readonly waitsForContinue: boolean;
   readonly chainOf: (raw: RawRequest) => PeerCertificate | undefined;
+  readonly webSocket?: readonly string[] | undefined;
 }
 
 /** Certificates of a chain that are looked at: deeper ones no CA issues. */
@@ -50,6 +51,7 @@ export function requestFrom(raw: RawRequest, reply: RawReply, options: RequestOp
     rawHeaders,
     remoteAddress: raw.socket.remoteAddress ?? "",
     peerCertificate: () => options.chainOf(raw),
+    webSocket: options.webSocket,
     get signal() {
       gone ??= abortedWithClient(raw, reply);
       return gone.signal;

@@ -7,7 +7,7 @@
  * one aggregator connection survives bursts of cancelled streams and slow readers.
  * Source: apiserver pkg/server/secure_serving.go; Node's http and http2.
  */
-import { METHODS } from "node:http";
+import { type IncomingMessage, METHODS, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { HttpAnswer, HttpRequest } from "../apimachinery/http.ts";
@@ -103,6 +103,14 @@ export async function createListener(options: ListenerOptions): Promise<Listener
   const waitingForContinue = holdContinue(server);
   const connections = createConnections(server, times);
   server.on("connect", refuseTunnel);
+  server.on("upgrade", (raw: IncomingMessage, socket: Socket, head: Buffer) => {
+    // What is refused is answered as any other request, and then the connection ends.
+    const reply = new ServerResponse(raw);
+    reply.shouldKeepAlive = false;
+    reply.assignSocket(socket);
+    reply.once("finish", () => socket.end());
+    void exchange.take(raw, reply, { upgrade: { socket, head } }, connections.enter(raw));
+  });
 
   await app.ready();
   try {

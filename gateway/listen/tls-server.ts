@@ -12,6 +12,7 @@ import type { SecureContext, SecureContextOptions } from "node:tls";
 import type { ServingPair } from "./certificate-source.ts";
 import type { TlsServer } from "./connections.ts";
 import type { RawReply, RawRequest } from "./http-request.ts";
+import { asksForWebSocket } from "./websocket.ts";
 
 /** Takes a request off a server of either protocol. */
 export type RawHandler = (request: RawRequest, reply: RawReply) => void;
@@ -99,6 +100,7 @@ export function createTlsServer({ http2, pair, contextFor, times, handler }: Tls
     requestTimeout: times.requestMs,
     keepAliveTimeout: times.idleMs,
     connectionsCheckingInterval: times.checkMs,
+    shouldUpgradeCallback: asksForWebSocket,
   };
   const take = (request: unknown, reply: unknown): void => {
     keepWhatFollows(request as RawRequest);

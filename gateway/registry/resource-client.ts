@@ -17,13 +17,14 @@ import {
   type WatchResponse,
 } from "../../gen/annex/store/v1/store_pb.js";
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
-import { conflict, modifiedText } from "../apimachinery/status.ts";
+import { conflict, modifiedText, type Status, StatusError } from "../apimachinery/status.ts";
 import type { ContextOpener, SaidContext } from "./context.ts";
 import { storeErrorFrom } from "./errors.ts";
 import { createHookClient } from "./hook-client.ts";
 import { SessionBroken } from "./session.ts";
 import {
   type CallContext,
+  type InvokeCall,
   type ListPage,
   type ReadAt,
   type ResourceClient,
@@ -33,6 +34,7 @@ import {
   WriteConflict,
   type WritePreconditions,
 } from "./store-call.ts";
+import { type StreamRequestInit, streamOutput, streamRequest } from "./stream-messages.ts";
 
 /** What a client is made with. */
 export interface ResourceClientOptions {
@@ -97,6 +99,22 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
       if (!isHarmless || !(error instanceof SessionBroken)) throw error;
       return await work();
     }
+  }
+
+  function invokeRequest(invoke: InvokeCall, context: SaidContext) {
+    const { query, parent, key, httpMethod, subpath, contentType, body, dryRun } = invoke;
+    return {
+      ...{ context, key, httpMethod, subpath, contentType, body, dryRun },
+      resource: { ...resource, subresource: invoke.subresource },
+      query: Object.fromEntries([...query].map(([name, values]) => [name, { values: [...values] }])),
+      ...(parent === undefined ? {} : { parent: messageOf(parent) }),
+    };
+  }
+
+  /** Nothing was compared by us: a conflict is the client's to hear. */
+  function withoutConflict(error: unknown, name: string): unknown {
+    if (!(error instanceof WriteConflict)) return error;
+    return conflict({ group: definition.group, word: definition.plural }, name, modifiedText);
   }
 
   return {
@@ -198,23 +216,36 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
       }),
 
     async invoke(invoke, caller) {
-      const { key, subresource, query, parent } = invoke;
-      const about = { verb: "create", name: key.name, caller };
+      const about = { verb: "create", name: invoke.key.name, caller };
       try {
         return await call(about, async (context) => {
-          const request = {
-            ...invoke,
-            context,
-            resource: { ...resource, subresource },
-            query: Object.fromEntries([...query].map(([name, values]) => [name, { values: [...values] }])),
-            ...(parent === undefined ? {} : { parent: messageOf(parent) }),
-          };
-          const { httpStatus, contentType, body, warnings } = await actions.invoke(request, callOptions(caller));
+          const answer = await actions.invoke(invokeRequest(invoke, context), callOptions(caller));
+          const { httpStatus, contentType, body, warnings } = answer;
           return { status: httpStatus, contentType, body, warnings };
         });
       } catch (error) {
-        if (!(error instanceof WriteConflict)) throw error;
-        throw conflict({ group: definition.group, word: definition.plural }, key.name, modifiedText);
+        throw withoutConflict(error, invoke.key.name);
+      }
+    },
+
+    async *stream(stream, input, caller) {
+      const { name } = stream.key;
+      const failed = (error: unknown) => withoutConflict(failure(error, "get", name), name);
+      const opened = opener(caller);
+      const open = { request: invokeRequest(stream, opened.context), subprotocols: [...stream.protocols] };
+      async function* requests(): AsyncIterable<StreamRequestInit> {
+        yield { frame: { case: "open", value: open } };
+        for await (const frame of input) yield streamRequest(frame);
+      }
+      try {
+        for await (const response of actions.stream(requests(), { signal: caller.signal, timeoutMs: 0 })) {
+          const output = streamOutput(response, (error) => statusOf(failed(error)));
+          if (output !== undefined) yield output;
+        }
+      } catch (error) {
+        throw failed(error);
+      } finally {
+        opened.end();
       }
     },
 
@@ -266,6 +297,11 @@ function storedFrom(message: StoredMessage): StoredObject {
     revision: message.revision,
     json: message.json,
   };
+}
+
+function statusOf(error: unknown): Status {
+  if (error instanceof StatusError) return error.status;
+  throw error;
 }
 
 function messageOf({ namespace, name, revision, json }: StoredObject) {

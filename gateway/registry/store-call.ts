@@ -5,6 +5,7 @@
  * Source: proto/annex/store/v1/store.proto.
  */
 import type { FieldError } from "../apimachinery/field-error.ts";
+import type { Status } from "../apimachinery/status.ts";
 import type { User } from "../apimachinery/user.ts";
 
 /** Names one object of a resource. `namespace` is `""` for a cluster-scoped one. */
@@ -153,6 +154,24 @@ export interface InvokeAnswer {
   readonly warnings: readonly string[];
 }
 
+/** A connection to a streaming subresource. */
+export interface StreamCall extends InvokeCall {
+  /** Subprotocols that the client offers, best first. */
+  readonly protocols: readonly string[];
+}
+
+/** What goes to the store. Data is at most 64 KB; `end`: nothing more comes on the channel. */
+export type StreamInput =
+  | { readonly frame: "data"; readonly channel: number; readonly data: Uint8Array; readonly end: boolean }
+  | { readonly frame: "resize"; readonly width: number; readonly height: number }
+  | { readonly frame: "close" };
+
+/** What comes from it: `accept` first, `close` last. */
+export type StreamOutput =
+  | { readonly frame: "accept"; readonly protocol: string }
+  | { readonly frame: "data"; readonly channel: number; readonly data: Uint8Array; readonly end: boolean }
+  | { readonly frame: "close"; readonly exitCode: number | undefined; readonly error: Status | undefined };
+
 /** A write that a hook takes part in. Objects are JSON in the storage version. */
 export interface HookCall {
   readonly operation: "CREATE" | "UPDATE" | "DELETE";
@@ -225,5 +244,7 @@ export interface ResourceClient {
   delete(key: ObjectKey, preconditions: WritePreconditions, call: CallContext): Promise<StoredObject>;
   /** Answers what is not kept. Never called twice for one request. Throws a Status for a conflict too. */
   invoke(invoke: InvokeCall, call: CallContext): Promise<InvokeAnswer>;
+  /** Carries one connection, without a deadline, until both sides have ended or the signal is aborted. */
+  stream(stream: StreamCall, input: AsyncIterable<StreamInput>, call: CallContext): AsyncIterable<StreamOutput>;
   currentRevision(call: CallContext): Promise<Head>;
 }

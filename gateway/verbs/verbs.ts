@@ -13,6 +13,7 @@ export { type ListResult, list } from "./list.ts";
 export { type PatchBody, patch, patchScale } from "./patch.ts";
 export { present, presentInSlices, type SchemaOf } from "./present.ts";
 export { scaleOf } from "./scale.ts";
+export { stream } from "./stream.ts";
 export { tabulate } from "./tabulate.ts";
 export { type Updated, update, updateScale } from "./update.ts";
 export { kindWord, type RequestBody, resourceWord, type VerbRequest, type VerbTools } from "./verb-request.ts";

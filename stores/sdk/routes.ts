@@ -7,7 +7,7 @@ import { SessionService } from "../../gen/annex/store/v1/session_pb.js";
 import { StoreService } from "../../gen/annex/store/v1/store_pb.js";
 import { Health } from "../../gen/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.js";
-import { actionRoutes } from "./action-routes.ts";
+import { actionRoutes, hasActions } from "./action-routes.ts";
 import { catalogRoutes } from "./catalog-routes.ts";
 import { healthRoutes } from "./health-routes.ts";
 import { hasHooks, hookRoutes } from "./hook-routes.ts";
@@ -20,7 +20,7 @@ import { storeServiceRoutes } from "./store-routes.ts";
 /** Registers everything that a store serves. */
 export function storeRoutes(store: Store, state: ServingState): (router: ConnectRouter) => void {
   const own = [catalogRoutes, storeServiceRoutes, actionRoutes, hookRoutes].map((make) => make(store, state));
-  const actions = store.invoke === undefined ? [] : [ActionService];
+  const actions = hasActions(store) ? [ActionService] : [];
   const hooks = hasHooks(store) ? [HookService] : [];
   const services = [CatalogService, StoreService, ...actions, ...hooks, SessionService];
   const routes = [

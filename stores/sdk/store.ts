@@ -161,6 +161,41 @@ export interface InvokeAnswer {
   readonly warnings?: readonly string[];
 }
 
+/** A connection to a streaming subresource. */
+export interface StreamCall extends InvokeCall {
+  /** Subprotocols that the client offers, best first. */
+  readonly protocols: readonly string[];
+  /** What the client sends, once. While nobody asks for the next, the client is held back. */
+  readonly input: AsyncIterable<StreamInput>;
+}
+
+/** What a client sends. Ends when the client has closed. */
+export type StreamInput =
+  /** Bytes of stdin, or of a plain stream. */
+  | { readonly data: Uint8Array }
+  /** Nothing more comes on stdin; the client still reads. */
+  | { readonly end: true }
+  /** The client's terminal, in characters. */
+  | { readonly width: number; readonly height: number };
+
+/** Bytes for the client. */
+export interface StreamOutput {
+  /** 1 stdout, 2 stderr for remote commands. Default: 1; of a plain stream 0, whatever it says. */
+  readonly channel?: number;
+  readonly data: Uint8Array;
+}
+
+/** A stream that the store takes. */
+export interface AcceptedStream {
+  /** One of those offered. Default: the newest remote command protocol among them; without one none. */
+  readonly protocol?: string;
+  /**
+   * What the client gets. While it doesn't read, nothing more is asked for. Returns the exit code of a
+   * remote command, else 0. What it throws is told at the end.
+   */
+  readonly output: AsyncGenerator<StreamOutput, number>;
+}
+
 /** A write that the store takes part in before it is asked to make it. */
 export interface AdmitCall extends Call {
   readonly operation: "CREATE" | "UPDATE" | "DELETE";
@@ -232,6 +267,11 @@ export interface Store {
   delete?(call: DeleteCall): Promise<StoredObject>;
   /** Answers what is not kept. Never called twice for one request. */
   invoke?(call: InvokeCall): Promise<InvokeAnswer>;
+  /**
+   * Opens a stream of a subresource. What it throws is the HTTP answer; after it has settled the
+   * client is connected. `signal` is aborted when the client is gone or the process stops.
+   */
+  stream?(call: StreamCall): Promise<AcceptedStream>;
   /**
    * Changes an object before it is validated; needs CAPABILITY_HOOK_MUTATE. Nothing, or no `json`: it
    * stays as it is. May throw `forbidden`, as the other hooks of a write.
