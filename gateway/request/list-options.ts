@@ -43,7 +43,8 @@ export function readListParameters(query: Query): ListParameters {
     resourceVersion: textOf(query, "resourceVersion"),
     resourceVersionMatch: textOf(query, "resourceVersionMatch"),
     timeoutSeconds: integerOf(query, "timeoutSeconds"),
-    limit: integerOf(query, "limit") ?? 0,
+    // Less than none is none.
+    limit: Math.max(0, integerOf(query, "limit") ?? 0),
     continue: textOf(query, "continue"),
     sendInitialEvents: switchOf(query, "sendInitialEvents"),
   };

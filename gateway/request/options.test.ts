@@ -361,3 +361,7 @@ test("deleteOptionsFormat() knows JSON and YAML", () => {
       "application/json, application/yaml, application/vnd.kubernetes.protobuf",
   );
 });
+
+test("parseListOptions() takes a limit below nothing for none", () => {
+  assert.equal(parseListOptions(parseQuery("limit=-1")).limit, 0);
+});
