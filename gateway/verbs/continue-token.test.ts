@@ -47,7 +47,14 @@ test("parseContinueToken() refuses what is none, in kube-apiserver's words", () 
     "incorrect encoded start resourceVersion (version meta.k8s.io/v1)",
   );
   refuses(encode('{"v":"meta.k8s.io/v1","rv":1,"start":""}'), "encoded start key empty (version meta.k8s.io/v1)");
-  refuses(encode('{"v":"other","rv":1,"start":"a"}'), 'server does not recognize this encoded version "other"');
+  refuses(encode('{"v":"other","rv":1,"start":"a"}'), "server does not recognize this encoded version other");
+  refuses(encode('{"v":"meta.k8s.io/v1","rv":1,"start":"../a"}'), "../a");
+  refuses(encode("[]"), "json: cannot unmarshal array into Go value of type storage.continueToken");
+  refuses(
+    encode('{"v":"meta.k8s.io/v1","rv":"1","start":"a"}'),
+    "json: cannot unmarshal string into Go struct field continueToken.rv of type int64",
+  );
+  refuses(encode("no"), "invalid character 'o' in literal null (expecting 'u')");
   assert.throws(() => parseContinueToken("a!b"), /illegal base64 data at input byte 1/);
 });
 

@@ -5,6 +5,9 @@
  * own token, which clients carry without looking. `rv` -1 continues at the latest state.
  * Source: apiserver pkg/storage/continue.go.
  */
+import { normalize } from "node:path/posix";
+import { goTypeWord } from "../apimachinery/go-type.ts";
+import { isJsonObject, JsonSyntaxError, type JsonValue, parseJson } from "../apimachinery/json.ts";
 import { badRequest } from "../apimachinery/status.ts";
 
 /** A token's content. */
@@ -32,36 +35,48 @@ export function formatContinueToken(token: ContinueToken): string {
  */
 export function parseContinueToken(text: string): ContinueToken {
   if (!/^[A-Za-z0-9_-]*$/.test(text)) throw bad(`illegal base64 data at input byte ${text.search(/[^A-Za-z0-9_-]/)}`);
-  let body: unknown;
-  try {
-    body = JSON.parse(Buffer.from(text, "base64url").toString());
-  } catch (error) {
-    throw bad((error as Error).message);
-  }
-  if (typeof body !== "object" || body === null)
-    throw bad("json: cannot unmarshal value into Go value of type storage.continueToken");
-  const fields = body as Record<string, unknown>;
-  const rv = fields["rv"];
-  const start = fields["start"];
-  const storeToken = fields["s"];
-  if (fields["v"] !== version)
-    throw bad(`server does not recognize this encoded version "${String(fields["v"] ?? "")}"`);
-  if (typeof rv !== "number" || rv === 0) throw bad(`incorrect encoded start resourceVersion (version ${version})`);
-  if (typeof start !== "string" || start === "") throw bad(`encoded start key empty (version ${version})`);
-  if (start.split("/").includes("..")) throw bad(`invalid start key: ${start}`);
+  const { v, rv, start, s } = readFields(Buffer.from(text, "base64url"));
+  if (v !== version) throw bad(`server does not recognize this encoded version ${v}`);
+  if (rv === 0n) throw bad(`incorrect encoded start resourceVersion (version ${version})`);
+  if (start === "") throw bad(`encoded start key empty (version ${version})`);
+  if (!isCleanKey(start)) throw bad(start);
   return {
-    revision: readRevision(text, rv),
+    revision: rv,
     after: start.endsWith("\u0000") ? start.slice(0, -1) : start,
-    storeToken: typeof storeToken === "string" ? Buffer.from(storeToken, "base64") : new Uint8Array(),
+    storeToken: Buffer.from(s, "base64"),
   };
 }
 
-/** JSON.parse rounds integers past 2^53, so a large one is read from the text itself. */
-function readRevision(text: string, rounded: number): bigint {
-  if (Number.isSafeInteger(rounded)) return BigInt(rounded);
-  const digits = /"rv":(-?[0-9]+)/.exec(Buffer.from(text, "base64url").toString())?.[1];
-  if (digits === undefined) throw bad(`incorrect encoded start resourceVersion (version ${version})`);
-  return BigInt(digits);
+/** Reads as Go decodes into a struct: a field that isn't there has its type's zero. */
+function readFields(bytes: Buffer): { v: string; rv: bigint; start: string; s: string } {
+  let body: JsonValue;
+  try {
+    body = parseJson(bytes);
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error;
+    throw bad(error.message);
+  }
+  if (!isJsonObject(body))
+    throw bad(`json: cannot unmarshal ${goTypeWord(body)} into Go value of type storage.continueToken`);
+  const fields = body;
+  const wrong = (key: string, type: string) =>
+    bad(
+      `json: cannot unmarshal ${goTypeWord(fields[key] ?? null)} into Go struct field continueToken.${key} of type ${type}`,
+    );
+  const text = (key: string): string => {
+    const value = fields[key] ?? "";
+    if (typeof value !== "string") throw wrong(key, "string");
+    return value;
+  };
+  const rv = fields["rv"] ?? 0;
+  if (typeof rv !== "bigint" && !Number.isInteger(rv)) throw wrong("rv", "int64");
+  return { v: text("v"), rv: BigInt(rv as number | bigint), start: text("start"), s: text("s") };
+}
+
+/** Nobody may climb out of the collection. */
+function isCleanKey(key: string): boolean {
+  const absolute = key.startsWith("/") ? key : `/${key}`;
+  return normalize(absolute) === absolute;
 }
 
 function bad(why: string) {
