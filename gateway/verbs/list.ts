@@ -50,15 +50,15 @@ export async function list(request: VerbRequest, tools: VerbTools, options: List
   const { definition } = request.resource;
   const client = tools.registry.client(definition);
   const read = token === undefined ? readAt(options) : readOfToken(token);
+  // "Any state" asks for what is at hand, and that is all of it; one name is one page.
+  const wanted = options.resourceVersion === "0" || request.info.name !== "" ? 0 : options.limit;
   const state = await tools.watchcache.read(definition, read);
   if (state !== undefined) {
-    const limit = read.at === "any" && token === undefined ? 0 : options.limit;
     const revision = read.at === "exact" ? read.revision : state.revision;
-    return await listState(request, { ...state, revision }, selection, { limit, token });
+    return await listState(request, { ...state, revision }, selection, { limit: wanted, token });
   }
   // Without snapshots two pages could not be of one state: then the whole list is one page.
-  const canPage = definition.capabilities.snapshotList;
-  const limit = canPage && !(read.at === "any" && token === undefined) ? options.limit : 0;
+  const limit = definition.capabilities.snapshotList ? wanted : 0;
   if (read.at === "notOlderThan") await reach(client, request, read.revision);
 
   const items: ObjectView[] = [];
