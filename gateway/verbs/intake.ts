@@ -36,25 +36,30 @@ export async function takeBody(
 }
 
 /**
- * Takes in the result of a patch. Takes ownership of the value.
+ * Takes in the result of a patch.
+ *
+ * @param patched gives the result, another copy of it each time.
  * @throws StatusError 422 that shows the patched object, for what takeBody answers with 400.
  */
 export async function takePatched(
   request: VerbRequest,
   tools: VerbTools,
-  body: RequestBody,
+  patched: () => Promise<JsonObject>,
+  told: Omit<RequestBody, "value">,
   validation: WriteOptions["fieldValidation"],
 ): Promise<JsonObject> {
-  const refuse = (why: string) =>
-    invalid({ group: "", word: "" }, "", [fieldInvalid("patch", encodeJson(body.value), why)]);
+  const body = { ...told, value: await patched() };
+  // Shown as the patch made it, with what is unknown in it.
+  const refuse = async (why: string) =>
+    invalid({ group: "", word: "" }, "", [fieldInvalid("patch", encodeJson(await patched()), why)]);
   let faults: readonly string[];
   try {
     faults = await shape(request, tools, body, validation);
   } catch (error) {
     if (!(error instanceof StatusError) || error.status.code !== 400) throw error;
-    throw refuse(error.message.replace(/^.* cannot be handled as a [^:]*: /, ""));
+    throw await refuse(error.message.replace(/^.* cannot be handled as a [^:]*: /, ""));
   }
-  if (validation === "Strict" && faults.length > 0) throw refuse(`strict decoding error: ${faults.join(", ")}`);
+  if (validation === "Strict" && faults.length > 0) throw await refuse(`strict decoding error: ${faults.join(", ")}`);
   tellFaults(request, validation, faults);
   return body.value;
 }

@@ -41,7 +41,8 @@ export async function patch(
       const patched = await takePatched(
         request,
         tools,
-        { value: await apply(current.value), strictErrors: body.strictErrors, bytes: current.json.length },
+        () => apply(current.value),
+        { strictErrors: body.strictErrors, bytes: current.json.length },
         options.fieldValidation,
       );
       const accepted = acceptForUpdate(patched, scope, "afterAdmission");
