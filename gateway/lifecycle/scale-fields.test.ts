@@ -29,6 +29,9 @@ test("validateScale() refuses the rest with Kubernetes' texts", () => {
   assert.deepEqual(complaints({ spec: { replicas: "3" } }), [
     ".spec.replicas: Invalid value: 0: .spec.replicas accessor error: 3 is of the type string, expected int64",
   ]);
+  assert.deepEqual(complaints({ spec: { replicas: { b: [1, null], a: 1.5 } } }), [
+    ".spec.replicas: Invalid value: 0: .spec.replicas accessor error: map[a:1.5 b:[1 <nil>]] is of the type map[string]interface {}, expected int64",
+  ]);
   assert.deepEqual(complaints({ spec: "x" }), [
     ".spec.replicas: Invalid value: 0: .spec.replicas accessor error: x is of the type string, expected map[string]interface{}",
   ]);

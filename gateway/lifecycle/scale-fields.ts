@@ -5,7 +5,8 @@
  * ValidateScaleStatus); apimachinery pkg/apis/meta/v1/unstructured/helpers.go.
  */
 import { type FieldError, fieldInvalid } from "../apimachinery/field-error.ts";
-import { encodeJson, isJsonObject, type JsonValue } from "../apimachinery/json.ts";
+import { goTypeOf, goValueText } from "../apimachinery/go-type.ts";
+import { isJsonObject, type JsonValue } from "../apimachinery/json.ts";
 import type { KubeObject } from "../apimachinery/object.ts";
 import type { WriteScope } from "./write-scope.ts";
 
@@ -56,19 +57,5 @@ function valueAt(object: KubeObject, path: string): { value: JsonValue | undefin
 }
 
 function wrongType(path: string, value: JsonValue, wanted: string): string {
-  return `.${path.replace(/^\./, "")} accessor error: ${goText(value)} is of the type ${goType(value)}, expected ${wanted}`;
-}
-
-function goText(value: JsonValue): string {
-  if (value === null) return "<nil>";
-  return typeof value === "object" ? encodeJson(value) : String(value);
-}
-
-function goType(value: JsonValue): string {
-  if (value === null) return "<nil>";
-  if (Array.isArray(value)) return "[]interface {}";
-  if (typeof value === "object") return "map[string]interface {}";
-  if (typeof value === "boolean") return "bool";
-  if (typeof value === "string") return "string";
-  return typeof value === "bigint" || Number.isInteger(value) ? "int64" : "float64";
+  return `.${path.replace(/^\./, "")} accessor error: ${goValueText(value)} is of the type ${goTypeOf(value)}, expected ${wanted}`;
 }

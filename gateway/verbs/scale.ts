@@ -3,6 +3,7 @@
  *
  * Source: apiextensions-apiserver pkg/registry/customresource/etcd.go.
  */
+import { goTypeOf, goValueText } from "../apimachinery/go-type.ts";
 import { cloneJson, isJsonObject, type JsonObject, type JsonValue, newJsonObject } from "../apimachinery/json.ts";
 import { metadataOf } from "../apimachinery/object.ts";
 import type { ScalePaths } from "../apimachinery/resource.ts";
@@ -104,5 +105,5 @@ function pathParts(path: string): string[] {
 }
 
 function wrongType(path: string, value: JsonValue, wanted: string): string {
-  return `${path} accessor error: ${String(value)} is of the type ${typeof value}, expected ${wanted}`;
+  return `${path} accessor error: ${goValueText(value)} is of the type ${goTypeOf(value)}, expected ${wanted}`;
 }
