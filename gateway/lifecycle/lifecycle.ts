@@ -23,6 +23,7 @@ export { acceptForCreate, assertNoResourceVersion, type CreateSources, prepareFo
 export { type DeletionPlan, planDeletion } from "./deletion.ts";
 export { warningsOnCreate, warningsOnUpdate } from "./finalizers.ts";
 export { maxNameTries, nameTaken } from "./generate-name.ts";
+export { validateEmbeddedMeta } from "./object-meta.ts";
 export { assertNameInPath, assertUid, resolveResourceVersion } from "./preconditions.ts";
 export { validateScale } from "./scale-fields.ts";
 export { isUnchanged, storedForm } from "./stored-form.ts";

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { formatFieldError } from "../apimachinery/field-error.ts";
 import type { JsonObject } from "../apimachinery/json.ts";
 import { nameIsDnsSubdomain } from "../apimachinery/names.ts";
-import { validateObjectMeta, validateObjectMetaUpdate } from "./object-meta.ts";
+import { validateEmbeddedMeta, validateObjectMeta, validateObjectMetaUpdate } from "./object-meta.ts";
 import { storedWidget, widget } from "./widgets.fixture.ts";
 
 const rules = { namespaced: true, nameRule: nameIsDnsSubdomain };
@@ -149,4 +149,15 @@ test("validateObjectMetaUpdate() refuses new finalizers on an object in deletion
   ]);
   assert.deepEqual(updateComplaints({ finalizers: [] }, deleting), []);
   assert.deepEqual(updateComplaints({ finalizers: ["example.com/new"] }), []);
+});
+
+test("validateEmbeddedMeta() holds an inner object to all but a name of its own kind", () => {
+  const inner = (metadata: JsonObject) =>
+    validateEmbeddedMeta(metadata, "spec.template.metadata").map(formatFieldError);
+  assert.deepEqual(inner({}), []);
+  assert.deepEqual(inner({ name: "UPPER", namespace: "ns" }), []);
+  assert.deepEqual(inner({ name: "a/b", labels: { "bad key": "x" } }), [
+    "spec.template.metadata.name: Invalid value: \"a/b\": may not contain '/'",
+    `spec.template.metadata.labels: Invalid value: "bad key": ${keyName}`,
+  ]);
 });

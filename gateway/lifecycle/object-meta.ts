@@ -10,7 +10,14 @@ import {
   fieldRequired,
   fieldTooLong,
 } from "../apimachinery/field-error.ts";
-import { dns1123LabelErrors, labelValueErrors, type NameRule, qualifiedNameErrors } from "../apimachinery/names.ts";
+import type { JsonObject } from "../apimachinery/json.ts";
+import {
+  dns1123LabelErrors,
+  labelValueErrors,
+  type NameRule,
+  nameIsPathSegment,
+  qualifiedNameErrors,
+} from "../apimachinery/names.ts";
 import { type KubeObject, metadataString, nameOf, namespaceOf } from "../apimachinery/object.ts";
 import { formatTime } from "../apimachinery/time.ts";
 import { validateFinalizers, validateNoNewFinalizers } from "./finalizers.ts";
@@ -39,6 +46,16 @@ export function validateObjectMeta(object: KubeObject, rules: MetadataRules): Fi
     ...validateFinalizers(object),
     ...validateManagedFields(object),
   ];
+}
+
+/** Checks the metadata of an object inside another one, in shape; `place` is where it stands. */
+export function validateEmbeddedMeta(metadata: JsonObject, place: string): FieldError[] {
+  const object = { metadata: { ...metadata, name: metadata["name"] ?? "unnamed" } };
+  const rules = { namespaced: metadata["namespace"] !== undefined, nameRule: nameIsPathSegment };
+  return validateObjectMeta(object as KubeObject, rules).map((fault) => ({
+    ...fault,
+    field: fault.field.replace(/^metadata/, () => place),
+  }));
 }
 
 /** Checks the next state of an object's metadata against the current one. */

@@ -58,7 +58,8 @@ export async function list(request: VerbRequest, tools: VerbTools, options: List
     return await listState(request, { ...state, revision }, selection, { limit: wanted, token });
   }
   // Without snapshots two pages could not be of one state: then the whole list is one page.
-  const limit = definition.capabilities.snapshotList ? wanted : 0;
+  const canPage = definition.capabilities.snapshotList;
+  const limit = canPage ? wanted : 0;
   if (read.at === "notOlderThan") await reach(client, request, read.revision);
 
   const items: ObjectView[] = [];

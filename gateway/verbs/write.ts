@@ -11,7 +11,7 @@ import { type JsonObject, jsonEncoder } from "../apimachinery/json.ts";
 import { type KubeObject, metadataOf, type ObjectView, uidOf } from "../apimachinery/object.ts";
 import { insertRevision } from "../apimachinery/object-bytes.ts";
 import { notFound, requestEntityTooLarge, StatusError, timeout } from "../apimachinery/status.ts";
-import { validateScale, validateTypeMeta, type WriteScope } from "../lifecycle/lifecycle.ts";
+import { validateEmbeddedMeta, validateScale, validateTypeMeta, type WriteScope } from "../lifecycle/lifecycle.ts";
 import { type ObjectKey, type StoredObject, WriteConflict } from "../registry/registry.ts";
 import { validateSteps } from "../schema/schema.ts";
 import { sightOf } from "./ownership.ts";
@@ -181,7 +181,13 @@ export async function assertValid(
   const schema = tools.schemaOf(request.resource.version);
   if (validateTypeMeta(next, request.resource).length === 0) {
     // Slices cost little when nothing is due; the size of a parsed object isn't known.
-    if (schema !== undefined) errors.push(...(await runSized(validateSteps(schema, next, current), slicedFromBytes)));
+    if (schema !== undefined)
+      errors.push(
+        ...(await runSized(
+          validateSteps(schema, next, current, { embeddedMetadata: validateEmbeddedMeta }),
+          slicedFromBytes,
+        )),
+      );
     errors.push(...validateScale(next, scope));
   }
   if (errors.length > 0) throw invalid(kindWord(request.resource), scope.name, errors);
