@@ -10,7 +10,7 @@
 import { type AnswerForm, plainJson } from "./apimachinery/answer-form.ts";
 import { formatGroupVersion } from "./apimachinery/gvk.ts";
 import type { HttpAnswer, HttpRequest } from "./apimachinery/http.ts";
-import { isJsonObject, type JsonObject, JsonSyntaxError } from "./apimachinery/json.ts";
+import { type JsonObject, JsonSyntaxError } from "./apimachinery/json.ts";
 import type { ObjectView } from "./apimachinery/object.ts";
 import type { RequestInfo } from "./apimachinery/request-info.ts";
 import {
@@ -19,16 +19,15 @@ import {
   type ServedResource,
   type SubresourceDefinition,
 } from "./apimachinery/resource.ts";
-import { badRequest, methodNotSupported, notFound, unsupportedMediaType } from "./apimachinery/status.ts";
+import { badRequest, methodNotSupported, notFound, unknownError, unsupportedMediaType } from "./apimachinery/status.ts";
 import type { User } from "./apimachinery/user.ts";
 import { YamlSyntaxError } from "./apimachinery/yaml.ts";
 import { deprecationWarning } from "./discovery/discovery.ts";
 import { assertNameInPath } from "./lifecycle/lifecycle.ts";
-import { bodyFormat, decodeJson, decodeObject, decodeValue, negotiateAnswer } from "./negotiation/negotiation.ts";
+import { bodyFormat, decodeJson, decodeLoosely, decodeObject, negotiateAnswer } from "./negotiation/negotiation.ts";
 import { patchFaults, patchMediaTypes, patchTypeOf } from "./patch/patch.ts";
 import { renderDocument, renderList, renderObject, successStatus } from "./render/render.ts";
 import {
-  deleteOptionsFormat,
   parseCreateOptions,
   parseDeleteOptions,
   parseGetOptions,
@@ -212,8 +211,10 @@ async function answerCreate(given: DispatchRequest, tools: verbs.VerbTools): Pro
 async function answerUpdate(given: DispatchRequest, tools: verbs.VerbTools): Promise<HttpAnswer> {
   const request = verbRequest(given);
   if (given.info.subresource === "scale") {
-    const scale = await scaleBody(given);
-    const written = await verbs.updateScale(request, tools, parseUpdateOptions(given.query), () => scale);
+    const body = await scaleBody(given);
+    const options = parseUpdateOptions(given.query);
+    const scale = verbs.takeScale(request, body, options.fieldValidation);
+    const written = await verbs.updateScale(request, tools, options, () => scale);
     return documentAnswer(200, written, request.form);
   }
   const body = await objectBody(given);
@@ -274,9 +275,9 @@ async function answerDeleteCollection(given: DispatchRequest, tools: verbs.VerbT
 async function deleteOptions({ http, query }: DispatchRequest) {
   const bytes = await http.body();
   if (bytes.length === 0) return parseDeleteOptions(query, undefined);
-  const format = deleteOptionsFormat(http.header("content-type"));
+  const format = bodyFormat(http.header("content-type"));
   try {
-    return parseDeleteOptions(query, await decodeValue(bytes, format));
+    return parseDeleteOptions(query, (await decodeLoosely(bytes, format)).value);
   } catch (error) {
     if (error instanceof JsonSyntaxError)
       throw badRequest(`couldn't get version/kind; json parse error: ${error.message}`);
@@ -297,22 +298,14 @@ async function objectBody({ http, query, resource }: DispatchRequest) {
   };
 }
 
-async function scaleBody({ http }: DispatchRequest): Promise<JsonObject> {
+async function scaleBody({ http }: DispatchRequest): Promise<verbs.ScaleBody> {
   const format = bodyFormat(http.header("content-type"));
-  const value = await decodeValue(await http.body(), format).catch((error: unknown) => {
+  try {
+    return await decodeLoosely(await http.body(), format);
+  } catch (error) {
     if (!(error instanceof JsonSyntaxError) && !(error instanceof YamlSyntaxError)) throw error;
-    throw badRequest(`the object provided is unrecognized (must be of type Scale): ${error.message}`);
-  });
-  if (!isJsonObject(value))
-    throw badRequest("the object provided is unrecognized (must be of type Scale): is no object");
-  const apiVersion = value["apiVersion"] ?? "autoscaling/v1";
-  const wanted = formatGroupVersion("autoscaling", "v1");
-  if (apiVersion !== wanted) {
-    throw badRequest(
-      `the API version in the data (${String(apiVersion)}) does not match the expected API version (${wanted})`,
-    );
+    return { value: undefined, strictErrors: [] };
   }
-  return value;
 }
 
 async function objectAnswer(
@@ -321,6 +314,9 @@ async function objectAnswer(
   request: verbs.VerbRequest,
   tools: verbs.VerbTools,
 ): Promise<HttpAnswer> {
+  // Only what was read is told so kindly; of what was written kube-apiserver gives its own fault away.
+  if (request.form.as === "PartialObjectMetadataList" && request.info.verb !== "get")
+    throw unknownError("content is not a list");
   const rows = await verbs.tabulate(request, tools, [view]);
   const options = { includeObject: request.includeObject, now: tools.clock(), rows };
   const body = await renderObject(view, request.form, tools.columnsOf(request.resource), options);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeJson } from "../apimachinery/json.ts";
 import { StatusError } from "../apimachinery/status.ts";
-import { bodyFormat, decodeJson, decodeObject, decodeValue } from "./negotiation.ts";
+import { bodyFormat, decodeJson, decodeLoosely, decodeObject } from "./negotiation.ts";
 
 const gear = { group: "g.io", version: "v1", kind: "Gear" };
 const decode = (body: string | Buffer, format: "json" | "yaml" = "json") =>
@@ -142,8 +142,15 @@ test("decodeObject() gives the event loop turns while it reads a large body", as
   }
 });
 
-test("decodeValue() and decodeJson() give bare values", async () => {
-  assert.equal(await decodeValue(Buffer.from("- 1\n"), "yaml").then(encodeJson), "[1]");
+test("decodeLoosely() lets numbers pass that fit nothing", async () => {
+  assert.deepEqual(
+    await decodeLoosely(Buffer.from('{"a":1e999}'), "json").then(({ value }) => encodeJson(value)),
+    '{"a":0}',
+  );
+});
+
+test("decodeLoosely() and decodeJson() give bare values", async () => {
+  assert.equal(await decodeLoosely(Buffer.from("- 1\n"), "yaml").then(({ value }) => encodeJson(value)), "[1]");
   assert.deepEqual((await decodeJson(Buffer.from('{"a":1,"a":2}'))).duplicates, ["a"]);
   await assert.rejects(decodeJson(Buffer.from("{")), /^JsonSyntaxError: unexpected end of JSON input$/);
 });

@@ -58,11 +58,17 @@ export async function decodeObject(
 }
 
 /**
- * Reads a body as a bare value, such as delete options.
+ * Reads a body that goes into a Go struct, such as delete options or a Scale. A number that fits
+ * nothing is no fault: where it counts, its field is held against its own type.
  * @throws JsonSyntaxError, YamlSyntaxError
  */
-export async function decodeValue(bytes: Buffer, format: BodyFormat): Promise<JsonValue> {
-  return (await decode(bytes, format)).value;
+export async function decodeLoosely(bytes: Buffer, format: BodyFormat): Promise<Decoded> {
+  try {
+    return await decode(bytes, format);
+  } catch (error) {
+    if (error instanceof JsonNumberError) return { value: error.value, strictErrors: [] };
+    throw error;
+  }
 }
 
 /**
@@ -77,7 +83,8 @@ async function run<T>(work: Steps<T>, bytes: Buffer, format: BodyFormat): Promis
   return bytes.length < slicedFromBytes[format] ? finish(work) : await finishInSlices(work);
 }
 
-interface Decoded {
+/** A value, and what a strict decoder holds against it. */
+export interface Decoded {
   readonly value: JsonValue;
   readonly strictErrors: readonly string[];
 }

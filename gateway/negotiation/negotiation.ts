@@ -6,5 +6,5 @@
  */
 export { type AcceptRequest, type AnswerScope, negotiateAnswer, takesProtobuf } from "./accept.ts";
 export { type AcceptClause, parseAccept } from "./accept-clauses.ts";
-export { type DecodedBody, decodeJson, decodeObject, decodeValue } from "./body.ts";
+export { type DecodedBody, decodeJson, decodeLoosely, decodeObject } from "./body.ts";
 export { type BodyFormat, bodyFormat } from "./media-type.ts";

@@ -12,7 +12,7 @@ import { goQuote } from "../apimachinery/go-text.ts";
 import { formatGroupVersion, parseGroupVersion } from "../apimachinery/gvk.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../apimachinery/json.ts";
 import type { DeleteOptions, PropagationPolicy } from "../apimachinery/options.ts";
-import { badRequest, unsupportedMediaType } from "../apimachinery/status.ts";
+import { badRequest } from "../apimachinery/status.ts";
 import { invalidWord, metaKind, notSupportedWord } from "./option-errors.ts";
 import { integerOf, type Query, switchOf, textOf } from "./query.ts";
 import { dryRunErrors } from "./write-options.ts";
@@ -44,20 +44,6 @@ export function parseDeleteOptions(query: Query, body: JsonValue | undefined): D
     orphanDependents: raw.orphanDependents,
     preconditions: { uid: raw.uid, resourceVersion: raw.resourceVersion },
   };
-}
-
-/**
- * Gives the language of a delete's body, whatever the resource itself reads. No type means JSON.
- * @throws StatusError 415 for any other media type.
- */
-export function deleteOptionsFormat(contentType: string | undefined): "json" | "yaml" {
-  const type = (contentType ?? "").split(";")[0]?.trim().toLowerCase();
-  if (type === "" || type === "application/json") return "json";
-  if (type === "application/yaml") return "yaml";
-  const known = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
-  throw unsupportedMediaType(
-    `the body of the request was in an unknown format - accepted media types include: ${known}`,
-  );
 }
 
 function fromQuery(query: Query): RawDeleteOptions {
@@ -93,7 +79,7 @@ function fromBody(body: JsonValue): RawDeleteOptions {
 const metaStruct =
   'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
 /** How the scheme that knows DeleteOptions names itself. */
-const schemeName = "pkg/apis/meta/internalversion/scheme/register.go:27";
+const schemeName = "pkg/runtime/scheme.go:111";
 /** Kinds that are known in every group and version, and are no DeleteOptions. */
 const unversionedKinds = new Set([
   "APIGroup",

@@ -4,7 +4,6 @@ import { type JsonValue, parseJson } from "../apimachinery/json.ts";
 import type { ListOptions } from "../apimachinery/options.ts";
 import { type Status, StatusError } from "../apimachinery/status.ts";
 import {
-  deleteOptionsFormat,
   fieldManagerOf,
   parseCreateOptions,
   parseDeleteOptions,
@@ -290,11 +289,11 @@ test("parseDeleteOptions() refuses bodies of another kind or shape", () => {
   const bodies: readonly [body: string, text: string][] = [
     [
       '{"apiVersion":"v1","kind":"Foo"}',
-      'no kind "Foo" is registered for version "v1" in scheme "pkg/apis/meta/internalversion/scheme/register.go:27"',
+      'no kind "Foo" is registered for version "v1" in scheme "pkg/runtime/scheme.go:111"',
     ],
     [
       '{"kind":"Foo"}',
-      'no kind "Foo" is registered for version "meta.k8s.io/v1" in scheme "pkg/apis/meta/internalversion/scheme/register.go:27"',
+      'no kind "Foo" is registered for version "meta.k8s.io/v1" in scheme "pkg/runtime/scheme.go:111"',
     ],
     [
       '{"apiVersion":"g/v1","kind":"CreateOptions"}',
@@ -349,17 +348,6 @@ test("parseDeleteOptions() refuses options that don't go together", () => {
     `${says}propagationPolicy: Unsupported value: "": supported values: "Foreground", "Background", "Orphan", "nil"`,
   );
   assert.equal(of({ dryRun: ["x"] }), `${says}dryRun: Unsupported value: ["x"]: supported values: "All"`);
-});
-
-test("deleteOptionsFormat() knows JSON and YAML", () => {
-  assert.equal(deleteOptionsFormat(undefined), "json");
-  assert.equal(deleteOptionsFormat("application/json; charset=utf-8"), "json");
-  assert.equal(deleteOptionsFormat("application/yaml"), "yaml");
-  assert.equal(
-    refused(() => deleteOptionsFormat("text/plain")),
-    "415 the body of the request was in an unknown format - accepted media types include: " +
-      "application/json, application/yaml, application/vnd.kubernetes.protobuf",
-  );
 });
 
 test("parseListOptions() takes a limit below nothing for none", () => {

@@ -18,7 +18,7 @@ import { parseQuery, percentDecode, type Query, switchOf, textOf } from "./query
 
 export { auditIdOf } from "./audit-id.ts";
 export { isLongRunning, maxRequestMs, requestDeadlineMs } from "./deadline.ts";
-export { deleteOptionsFormat, parseDeleteOptions } from "./delete-options.ts";
+export { parseDeleteOptions } from "./delete-options.ts";
 export { parseGetOptions, parseTableOptions } from "./get-options.ts";
 export { parseListOptions } from "./list-options.ts";
 export { parseQuery, type Query } from "./query.ts";

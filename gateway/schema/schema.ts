@@ -13,7 +13,7 @@ export { type Compiled, compileSchema, compileSchemaSteps } from "./compile.ts";
 export { defaultSteps } from "./default.ts";
 export { coerceEmbedded, type EmbeddedMetadataCheck } from "./embedded.ts";
 export type { SchemaFault } from "./keywords.ts";
-export { type CoerceOptions, coerceMetadata } from "./metadata.ts";
+export { type CoerceOptions, coerceMetadata, MetadataTypeError, readMetadata } from "./metadata.ts";
 export type { Schema, SchemaNode } from "./node.ts";
 export { type Pruned, pruneSteps } from "./prune.ts";
 export { type ValidateOptions, validateStatusSteps, validateSteps } from "./validate.ts";

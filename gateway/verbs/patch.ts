@@ -7,6 +7,7 @@ import { finishInSlices } from "../apimachinery/steps.ts";
 import { acceptForUpdate } from "../lifecycle/lifecycle.ts";
 import { jsonPatchSteps, mergePatchSteps, parseJsonPatch } from "../patch/patch.ts";
 import { takePatched } from "./intake.ts";
+import { takePatchedScale } from "./scale-body.ts";
 import { nextState, updateScale } from "./update.ts";
 import { keyOf, resourceWord, type VerbRequest, type VerbTools } from "./verb-request.ts";
 import { applyWrite, scopeOf } from "./write.ts";
@@ -60,7 +61,12 @@ export async function patchScale(
   options: PatchOptions,
   body: PatchBody,
 ): Promise<JsonObject> {
-  return await updateScale(request, tools, options, patcher(body));
+  const apply = patcher(body);
+  const nextScale = async (before: JsonObject) => {
+    const patched = { value: await apply(before), before, strictErrors: body.strictErrors };
+    return takePatchedScale(request, patched, options.fieldValidation);
+  };
+  return await updateScale(request, tools, options, nextScale, { checksUid: false });
 }
 
 /** Gives the function that the patch is. What it gives shares nothing with what it was given. */

@@ -31,6 +31,7 @@ export function looseScaleOf(parent: JsonObject, paths: ScalePaths): JsonObject 
   if (selector !== undefined && typeof selector !== "string") {
     throw internalError(wrongType(paths.labelSelectorPath, selector, "string"));
   }
+  const replicas = integerAt(parent, paths.specReplicasPath) ?? unsetReplicas;
   const scaleMetadata: JsonObject = {};
   for (const field of ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"]) {
     const value = metadata[field];
@@ -40,7 +41,8 @@ export function looseScaleOf(parent: JsonObject, paths: ScalePaths): JsonObject 
     kind: "Scale",
     apiVersion: "autoscaling/v1",
     metadata: scaleMetadata,
-    spec: { replicas: integerAt(parent, paths.specReplicasPath) ?? unsetReplicas },
+    // Go leaves a zero out here, and not below.
+    spec: replicas === 0 ? {} : { replicas },
     status: {
       replicas: integerAt(parent, paths.statusReplicasPath) ?? 0,
       ...(selector ? { selector } : {}),

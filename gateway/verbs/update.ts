@@ -65,6 +65,8 @@ export async function update(
 
 /**
  * Writes a Scale into its parent.
+ *
+ * @param options.checksUid whether the Scale's uid must be the parent's. Default true.
  * @throws StatusError as update does; 400 for a Scale without replicas.
  */
 export async function updateScale(
@@ -72,6 +74,7 @@ export async function updateScale(
   tools: VerbTools,
   options: WriteOptions,
   nextScale: (current: JsonObject) => JsonObject | Promise<JsonObject>,
+  { checksUid = true }: { readonly checksUid?: boolean } = {},
 ): Promise<JsonObject> {
   const paths = request.resource.version.scale;
   if (paths === undefined) throw notFound(resourceWord(request.resource), request.info.name);
@@ -82,7 +85,8 @@ export async function updateScale(
     async decide(current) {
       if (current === undefined) throw notFound(resourceWord(request.resource), request.info.name);
       const scale = await nextScale(looseScaleOf(current.value, paths));
-      const next = parentWithScale(current.value, scale, paths);
+      if (checksUid) assertUid(scale, current.value, scope);
+      const next = parentWithScale(current.value, acceptForUpdate(scale, scope, "received").object, paths);
       return await nextState(request, tools, scope, next, current.value, options.dryRun);
     },
   });

@@ -14,6 +14,7 @@ export { type PatchBody, patch, patchScale } from "./patch.ts";
 export { present, presentInSlices, type SchemaOf } from "./present.ts";
 export { scaleOf } from "./scale.ts";
 export { stream } from "./stream.ts";
+export { type ScaleBody, takeScale } from "./scale-body.ts";
 export { tabulate } from "./tabulate.ts";
 export { type Updated, update, updateScale } from "./update.ts";
 export { kindWord, type RequestBody, resourceWord, type VerbRequest, type VerbTools } from "./verb-request.ts";
