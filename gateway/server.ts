@@ -203,7 +203,7 @@ async function inTime(passage: Passage, work: Promise<HttpAnswer>): Promise<Http
   }
 }
 
-function formOf(passage: Passage): AnswerForm {
+function formOf(passage: Passage, isFailure = false): AnswerForm {
   const { request, query } = passage;
   return negotiateAnswer(
     {
@@ -211,7 +211,7 @@ function formOf(passage: Passage): AnswerForm {
       userAgent: request.header("user-agent"),
       prettyQuery: query.get("pretty")?.[0],
     },
-    { table: false, partial: false, stream: false },
+    { table: false, partial: false, stream: false, failure: isFailure },
   );
 }
 
@@ -243,7 +243,7 @@ function statusAnswer(status: Status, passage: Passage | undefined): HttpAnswer 
   let form: AnswerForm;
   try {
     if (passage === undefined) throw new StatusError(status);
-    form = formOf(passage);
+    form = formOf(passage, true);
   } catch (error) {
     if (!(error instanceof StatusError)) throw error;
     // A client that reads nothing of ours still gets the reason: as protobuf, or indented, as JSON.

@@ -9,6 +9,7 @@ import { goQuote } from "../apimachinery/go-text.ts";
 import { encodeJson, type JsonObject } from "../apimachinery/json.ts";
 import type { WriteOptions } from "../apimachinery/options.ts";
 import { badRequest, StatusError } from "../apimachinery/status.ts";
+import { validateTypeMeta } from "../lifecycle/lifecycle.ts";
 import { coerceEmbedded, coerceMetadata, defaultSteps, pruneSteps } from "../schema/schema.ts";
 import { runSized } from "./present.ts";
 import type { RequestBody, VerbRequest, VerbTools } from "./verb-request.ts";
@@ -69,7 +70,10 @@ function tellFaults(
   validation: WriteOptions["fieldValidation"],
   faults: readonly string[],
 ): void {
-  if (validation === "Warn") for (const fault of faults) request.warn(fault);
+  if (validation !== "Warn") return;
+  // A YAML decoder tells all in one text, a line each below a title.
+  for (const line of faults.flatMap((fault) => fault.split("\n  ")))
+    if (line !== "yaml: unmarshal errors:") request.warn(line);
 }
 
 async function shape(
@@ -83,7 +87,8 @@ async function shape(
   const trackUnknown = validation !== "Ignore";
   const metadata = coerceMetadata(value, { dropMalformed: false, kind: definition.kind, version: version.name });
   const unknown = [...metadata.unknown];
-  const schema = tools.schemaOf(version);
+  // An object of another kind, which will be refused, is held against no schema.
+  const schema = validateTypeMeta(value, request.resource).length === 0 ? tools.schemaOf(version) : undefined;
   if (schema !== undefined) {
     unknown.push(...(await runSized(pruneSteps(schema, value, { trackUnknown }), bytes)).unknown);
     unknown.push(...coerceEmbedded(schema, value, false));

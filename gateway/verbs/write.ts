@@ -10,7 +10,7 @@ import { formatGroupVersion } from "../apimachinery/gvk.ts";
 import { type JsonObject, jsonEncoder } from "../apimachinery/json.ts";
 import { type KubeObject, metadataOf, type ObjectView, uidOf } from "../apimachinery/object.ts";
 import { insertRevision } from "../apimachinery/object-bytes.ts";
-import { notFound, requestEntityTooLarge, StatusError, timeout } from "../apimachinery/status.ts";
+import { type GroupWord, notFound, requestEntityTooLarge, StatusError, timeout } from "../apimachinery/status.ts";
 import { validateEmbeddedMeta, validateScale, validateTypeMeta, type WriteScope } from "../lifecycle/lifecycle.ts";
 import { type ObjectKey, type StoredObject, WriteConflict } from "../registry/registry.ts";
 import { validateSteps } from "../schema/schema.ts";
@@ -190,7 +190,14 @@ export async function assertValid(
       );
     errors.push(...validateScale(next, scope));
   }
-  if (errors.length > 0) throw invalid(kindWord(request.resource), scope.name, errors);
+  if (errors.length > 0) throw invalid(ownKindWord(next, request), scope.name, errors);
+}
+
+/** A refusal names the object as it names itself, which may be what is wrong with it. */
+function ownKindWord(object: KubeObject, request: VerbRequest): GroupWord {
+  const { kind, apiVersion } = object;
+  if (typeof kind !== "string" || typeof apiVersion !== "string") return kindWord(request.resource);
+  return { group: apiVersion.includes("/") ? apiVersion.slice(0, apiVersion.indexOf("/")) : "", word: kind };
 }
 
 /** @throws StatusError 504 when the request's time is over. */
