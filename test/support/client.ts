@@ -117,6 +117,8 @@ function overHttp2({ url, credentials }: ClientOptions): Wire {
     if (session === undefined || session.closed || session.destroyed) {
       session = connect(url, { ...credentials, maxSessionMemory: 4096, settings: { initialWindowSize: 1024 * 1024 } });
       session.setMaxListeners(0);
+      // As Go's client: a stream that nobody reads must not hold back the others of its connection.
+      session.once("connect", (opened: ClientHttp2Session) => opened.setLocalWindowSize(2 ** 30));
       session.on("error", () => {});
     }
     return session;
