@@ -175,12 +175,28 @@ function describeKubectl(start: (...flags: string[]) => Promise<StoreProcess>, s
   });
 }
 
+/** Asks reflection, by its present name or by the older one, which some libraries know alone. */
 async function servicesOf(transport: Parameters<typeof createClient>[1]): Promise<string[]> {
+  const parent = { ...ServerReflection, typeName: "grpc.reflection.v1alpha.ServerReflection" };
+  const { serverReflectionInfo } = ServerReflection.method;
+  const methods = [{ ...serverReflectionInfo, parent }];
+  const older = {
+    ...parent,
+    methods,
+    method: { serverReflectionInfo: methods[0] },
+  } as unknown as typeof ServerReflection;
   async function* requests() {
     yield { messageRequest: { case: "listServices" as const, value: "" } };
   }
-  for await (const { messageResponse } of createClient(ServerReflection, transport).serverReflectionInfo(requests())) {
-    if (messageResponse.case === "listServicesResponse") return messageResponse.value.service.map(({ name }) => name);
+  for (const service of [ServerReflection, older]) {
+    try {
+      for await (const { messageResponse } of createClient(service, transport).serverReflectionInfo(requests())) {
+        if (messageResponse.case !== "listServicesResponse") continue;
+        return messageResponse.value.service.map(({ name }) => name);
+      }
+    } catch (error) {
+      if (ConnectError.from(error).code !== Code.Unimplemented) throw error;
+    }
   }
   return [];
 }
