@@ -1,0 +1,116 @@
+/** client-go's remotecommand executor, against a streaming subresource of a store. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { Scope, SubresourceKind, Verb } from "../../../gen/annex/store/v1/catalog_pb.js";
+import { createMemoryStore, memoryCapabilities } from "../../../stores/memory/store.ts";
+import { forbidden, type Store, type StreamCall, type StreamOutput } from "../../../stores/sdk/sdk.ts";
+import { root } from "../../support/checkout.ts";
+import { startTestGateway, type TestGateway } from "../../support/gateway.ts";
+import { run } from "../../support/run.ts";
+
+/** Cold it takes a minute: Go keeps what it has built. */
+const buildTimeoutMs = 30 * 60_000;
+const group = "shells.annex.dev";
+const folder = mkdtempSync(join(tmpdir(), "annex-remotecommand-"));
+const program = join(folder, "remotecommand");
+let gateway: TestGateway;
+
+before(async () => {
+  const args = ["build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", program, "./remotecommand"];
+  const built = await run("go", args, { cwd: join(root, "test/e2e/cluster"), timeoutMs: buildTimeoutMs });
+  assert.equal(built.code, 0, built.stderr);
+  const shells = {
+    ...{ group, plural: "shells", kind: "Shell", scope: Scope.NAMESPACED, storageVersion: "v1" },
+    versions: [{ name: "v1", served: true }],
+    verbs: [Verb.GET, Verb.CREATE],
+    capabilities: [...memoryCapabilities],
+    subresources: [{ name: "exec", kind: SubresourceKind.STREAM, httpMethods: ["GET", "POST"] }],
+  };
+  const store: Store = { ...createMemoryStore([shells]), stream: async (call) => ({ output: shell(call) }) };
+  gateway = await startTestGateway({ stores: { shells: store } });
+  const body = { apiVersion: `${group}/v1`, kind: "Shell", metadata: { name: "a" } };
+  const made = await gateway.ask(`/apis/${group}/v1/namespaces/ns/shells`, { method: "POST", body });
+  assert.equal(made.status, 201, made.text);
+});
+after(async () => {
+  await gateway.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A few commands, by the query. */
+async function* shell({ query, input }: StreamCall): AsyncGenerator<StreamOutput, number> {
+  const [command, argument = ""] = query["command"] ?? [];
+  switch (command) {
+    case "wc": {
+      let bytes = 0;
+      for await (const frame of input) {
+        if ("data" in frame) bytes += frame.data.length;
+        if ("end" in frame) break;
+      }
+      yield { data: Buffer.from(`${bytes}\n`) };
+      return 0;
+    }
+    case "size":
+      for await (const frame of input) {
+        if (!("width" in frame)) continue;
+        yield { data: Buffer.from(`${frame.width} by ${frame.height}\n`) };
+        return 0;
+      }
+      return 1;
+    case "yes":
+      for (let made = 0; made < Number(argument); made += 65_536) yield { data: Buffer.alloc(65_536, "y\n") };
+      return 0;
+    case "complain":
+      yield { channel: 2, data: Buffer.from("it hurts\n") };
+      return Number(argument);
+    default:
+      throw forbidden(`${command} may not be run`);
+  }
+}
+
+async function exec(protocols: string, command: readonly string[], { stdin = "", args = [] as string[] } = {}) {
+  const query = new URLSearchParams(command.map((word): [string, string] => ["command", word]));
+  for (const name of ["stdin", "stdout", "stderr"]) query.set(name, "true");
+  const url = `${gateway.url}/apis/${group}/v1/namespaces/ns/shells/a/exec?${query}`;
+  const kubeconfig = await gateway.kubeconfig();
+  const all = ["-kubeconfig", kubeconfig, "-url", url, "-protocols", protocols, ...args];
+  return await run(program, all, { stdin });
+}
+
+const v4 = "v4.channel.k8s.io";
+const v5 = "v5.channel.k8s.io";
+
+for (const protocol of [v4, v5, `${v5},${v4}`]) {
+  test(`${protocol}: stdout, stderr and the exit code are those of the command`, async () => {
+    const { code, stdout, stderr } = await exec(protocol, ["complain", "42"]);
+    assert.deepEqual([code, stdout], [42, ""]);
+    assert.match(stderr, /^it hurts\ncommand terminated with exit code 42\n$/);
+    const fine = await exec(protocol, ["complain", "0"]);
+    assert.deepEqual(fine, { code: 0, stdout: "", stderr: "it hurts\n" });
+  });
+
+  test(`${protocol}: the terminal's size`, async () => {
+    const { code, stdout, stderr } = await exec(protocol, ["size"], { args: ["-tty"] });
+    assert.deepEqual([code, stdout], [0, "120 by 40\n"], stderr);
+  });
+}
+
+test("v5: the end of stdin is told, and all of it was read", async () => {
+  const { code, stdout, stderr } = await exec(v5, ["wc"], { stdin: "x".repeat(5_000_000) });
+  assert.deepEqual([code, stdout], [0, "5000000\n"], stderr);
+});
+
+test("16 MB of stdout arrive whole", async () => {
+  const { code, stdout, stderr } = await exec(v5, ["yes", String(16 * 1024 * 1024)]);
+  assert.deepEqual([code, stdout.length], [0, 16 * 1024 * 1024], stderr);
+  assert.ok(stdout.startsWith("y\ny\n"));
+});
+
+test("what the store refuses is the executor's error, in its words", async () => {
+  const { code, stderr } = await exec(v5, ["rm"]);
+  assert.equal(code, 125);
+  assert.match(stderr, /shells\.shells\.annex\.dev "a" is forbidden: rm may not be run/);
+});
