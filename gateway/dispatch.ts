@@ -81,7 +81,7 @@ export async function dispatchVerb(given: DispatchRequest, tools: verbs.VerbTool
     case "list":
       return await answerList(given, tools);
     case "watch":
-      return await verbs.watch(verbRequest(given, { stream: true }), tools, parseListOptions(given.query));
+      return await answerWatch(given, tools);
     case "create":
       return await answerCreate(given, tools);
     case "update":
@@ -159,7 +159,7 @@ async function answerConnect(
   const request = verbRequest(given, { answersItself: true });
   if (subresource.kind === "stream") {
     if (http.webSocket === undefined) throw badRequest("Upgrade request required");
-    const protocols = http.webSocket.filter((protocol) => !protocol.startsWith(bearerProtocol));
+    const protocols = protocolsOf(http.webSocket);
     const opening = { httpMethod: http.method, query, contentType: "", body: Buffer.alloc(0), dryRun: false };
     return await verbs.stream(request, tools, subresource, opening, protocols);
   }
@@ -195,6 +195,18 @@ async function answerList(given: DispatchRequest, tools: verbs.VerbTools): Promi
   const request = verbRequest(given, { list: true });
   const result = await verbs.list(request, tools, parseListOptions(given.query));
   return await listAnswer(result, request, tools);
+}
+
+async function answerWatch(given: DispatchRequest, tools: verbs.VerbTools): Promise<HttpAnswer> {
+  const { http, query } = given;
+  const answer = await verbs.watch(verbRequest(given, { stream: true }), tools, parseListOptions(query));
+  if (http.webSocket === undefined) return answer;
+  const [protocol = ""] = protocolsOf(http.webSocket);
+  return verbs.overWebSocket(answer, { origin: http.header("origin"), protocol });
+}
+
+function protocolsOf(offered: readonly string[]): readonly string[] {
+  return offered.filter((protocol) => !protocol.startsWith(bearerProtocol));
 }
 
 async function answerCreate(given: DispatchRequest, tools: verbs.VerbTools): Promise<HttpAnswer> {

@@ -19,3 +19,4 @@ export { tabulate } from "./tabulate.ts";
 export { type Updated, update, updateScale } from "./update.ts";
 export { kindWord, type RequestBody, resourceWord, type VerbRequest, type VerbTools } from "./verb-request.ts";
 export { watch } from "./watch.ts";
+export { overWebSocket } from "./watch-socket.ts";

@@ -282,6 +282,39 @@ describe("plain streams", () => {
   });
 });
 
+describe("a watch over a WebSocket", () => {
+  const watch = async (query: string, headers: Record<string, string> = { Origin: "https://console.example.com" }) =>
+    await connectWebSocket({ ...(await optionsFor(`?watch=1&${query}`)), headers });
+
+  test("each event is a text of its own, and the deadline a close with 1000", async () => {
+    const socket = await watch(
+      "timeoutSeconds=2&allowWatchBookmarks=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan",
+    );
+    assert.ok("next" in socket);
+    socket.send(binary, "this is for nobody");
+    const body = { apiVersion: `${group}/v1`, kind: "Box", metadata: { name: "b" } };
+    assert.equal((await gateway.ask(path, { method: "POST", body })).status, 201);
+    const frames = await socket.rest();
+    const events = frames.filter((frame) => frame.opcode === text).map((frame) => JSON.parse(String(frame.data)));
+    const seen = events.map(({ type, object }) => `${type} ${object.metadata.name ?? ""}`.trim());
+    assert.deepEqual(seen, ["ADDED a", "BOOKMARK", "ADDED b"]);
+    assert.deepEqual([frames.at(-1)?.opcode, frames.at(-1)?.data.readUInt16BE(0)], [close, 1000]);
+  });
+
+  test("who names no origin gets 403, who asks for a list gets the list", async () => {
+    const refused = await watch("timeoutSeconds=1", {});
+    assert.deepEqual(refused, { status: 403, text: "" });
+    const listed = await connectWebSocket(await optionsFor(""));
+    assert.ok("status" in listed && listed.status === 200);
+    assert.equal(JSON.parse(listed.text).kind, "BoxList");
+  });
+
+  test("what is wrong before it begins is an HTTP answer", async () => {
+    const wrong = await watch("labelSelector=%3D");
+    assert.ok("status" in wrong && wrong.status === 400, JSON.stringify(wrong));
+  });
+});
+
 test("a drain closes open streams with 1001", async (t) => {
   const started = await startedBox();
   t.after(async () => await started.gateway.stop());
