@@ -5,7 +5,7 @@
  * A 64-bit integer outside the safe range is a bigint, `__proto__` is an ordinary key, `undefined`
  * stands in no value. The door is json.ts.
  */
-import { finish, stepsFrom } from "./steps.ts";
+import { finish, type Steps, stepsFrom } from "./steps.ts";
 
 /** A JSON value. An integer outside the safe range is a bigint, every other number a number. */
 export type JsonValue = null | boolean | number | bigint | string | JsonArray | JsonObject;
@@ -33,27 +33,45 @@ export function isJsonObject(value: unknown): value is JsonObject {
 
 /** Whether two values are the same: numbers by value, objects whatever the order of their keys. */
 export function jsonEqual(a: JsonValue | undefined, b: JsonValue | undefined): boolean {
-  const stack: (JsonValue | undefined)[] = [a, b];
-  while (stack.length > 0) {
-    const right = stack.pop();
-    const left = stack.pop();
-    if (left === right) continue;
-    if (typeof left !== "object" || typeof right !== "object" || left === null || right === null) {
-      if (isSameInteger(left, right)) continue;
+  return compareSome([a, b], Number.POSITIVE_INFINITY) === true;
+}
+
+/** Does jsonEqual's work step by step; a unit is a pair of values. */
+export function jsonEqualSteps(a: JsonValue | undefined, b: JsonValue | undefined): Steps<boolean> {
+  const stack = [a, b];
+  let outcome: boolean | undefined;
+  return {
+    step(units) {
+      outcome ??= compareSome(stack, units);
+      return outcome !== undefined;
+    },
+    result: () => outcome === true,
+  };
+}
+
+/** Compares so many pairs from the top of a stack. Undefined: there are more, and all were the same so far. */
+function compareSome(stack: (JsonValue | undefined)[], pairs: number): boolean | undefined {
+  for (let left = pairs; stack.length > 0; left--) {
+    if (left <= 0) return undefined;
+    const second = stack.pop();
+    const first = stack.pop();
+    if (first === second) continue;
+    if (typeof first !== "object" || typeof second !== "object" || first === null || second === null) {
+      if (isSameInteger(first, second)) continue;
       return false;
     }
-    if (Array.isArray(left)) {
-      if (!Array.isArray(right) || left.length !== right.length) return false;
-      for (let index = 0; index < left.length; index++) stack.push(left[index], right[index]);
+    if (Array.isArray(first)) {
+      if (!Array.isArray(second) || first.length !== second.length) return false;
+      for (let index = 0; index < first.length; index++) stack.push(first[index], second[index]);
       continue;
     }
-    if (Array.isArray(right)) return false;
-    const keys = Object.keys(left);
-    if (keys.length !== Object.keys(right).length) return false;
+    if (Array.isArray(second)) return false;
+    const keys = Object.keys(first);
+    if (keys.length !== Object.keys(second).length) return false;
     for (const key of keys) {
-      const other = right[key];
+      const other = second[key];
       if (other === undefined) return false;
-      stack.push(left[key], other);
+      stack.push(first[key], other);
     }
   }
   return true;
@@ -71,21 +89,34 @@ export function cloneJson<T extends JsonValue>(value: T): T {
   return typeof value !== "object" || value === null ? value : finish(stepsFrom(cloningJson(value)));
 }
 
-/** Copies step by step; a unit is one array or object. */
+/** Values that are copied as one unit of work: one list may hold all there is. */
+const valuesOfAUnit = 8;
+
+/** Copies step by step; a unit is an array or object, or a part of a long one. */
 export function* cloningJson<T extends JsonValue>(value: T): Generator<undefined, T> {
   if (typeof value !== "object" || value === null) return value;
   const root = emptyLike(value);
   const stack: [JsonObject | JsonArray, JsonObject | JsonArray][] = [[value as JsonObject, root]];
+  const copy = (child: JsonValue): JsonValue => {
+    if (typeof child !== "object" || child === null) return child;
+    const empty = emptyLike(child);
+    stack.push([child, empty]);
+    return empty;
+  };
   for (let pair = stack.pop(); pair !== undefined; pair = stack.pop()) {
     const [from, to] = pair;
-    const copy = (child: JsonValue): JsonValue => {
-      if (typeof child !== "object" || child === null) return child;
-      const empty = emptyLike(child);
-      stack.push([child, empty]);
-      return empty;
-    };
-    if (Array.isArray(from)) for (const child of from) (to as JsonArray).push(copy(child));
-    else for (const key of Object.keys(from)) (to as JsonObject)[key] = copy(from[key] as JsonValue);
+    let copied = 0;
+    if (Array.isArray(from)) {
+      for (const child of from) {
+        (to as JsonArray).push(copy(child));
+        if (++copied % valuesOfAUnit === 0) yield;
+      }
+    } else {
+      for (const key of Object.keys(from)) {
+        (to as JsonObject)[key] = copy(from[key] as JsonValue);
+        if (++copied % valuesOfAUnit === 0) yield;
+      }
+    }
     yield;
   }
   return root as T;

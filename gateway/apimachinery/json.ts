@@ -22,6 +22,7 @@ export {
   type JsonObject,
   type JsonValue,
   jsonEqual,
+  jsonEqualSteps,
   newJsonObject,
 } from "./json-value.ts";
 

@@ -26,7 +26,7 @@ export { maxNameTries, nameTaken } from "./generate-name.ts";
 export { validateEmbeddedMeta } from "./object-meta.ts";
 export { assertNameInPath, assertUid, resolveResourceVersion } from "./preconditions.ts";
 export { validateScale } from "./scale-fields.ts";
-export { isUnchanged, storedForm } from "./stored-form.ts";
+export { isUnchanged, storedForm, unchangedSteps } from "./stored-form.ts";
 export { acceptForUpdate, finishesDeletion, prepareForUpdate } from "./update.ts";
 export { validateForCreate, validateForUpdate, validateTypeMeta } from "./validation.ts";
 export type { WithWarnings, WriteScope } from "./write-scope.ts";

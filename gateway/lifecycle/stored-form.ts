@@ -4,8 +4,9 @@
  * Source: apiserver pkg/storage/api_object_versioner.go (PrepareObjectForStorage); apimachinery
  * pkg/util/managedfields (the rule about timestamps), pkg/storage/etcd3/store.go (no-op updates).
  */
-import { isJsonObject, type JsonObject, type JsonValue, jsonEqual } from "../apimachinery/json.ts";
+import { isJsonObject, type JsonObject, type JsonValue, jsonEqualSteps } from "../apimachinery/json.ts";
 import { type KubeObject, metadataOf } from "../apimachinery/object.ts";
+import { finish, type Steps } from "../apimachinery/steps.ts";
 import { draftOf } from "./system-fields.ts";
 
 /** Gives the object without resourceVersion, which is the store's revision, and without selfLink. */
@@ -18,7 +19,12 @@ export function storedForm(object: KubeObject): KubeObject {
 
 /** Whether writing `next` would change nothing but times in managedFields: then nothing is written. */
 export function isUnchanged(next: KubeObject, current: KubeObject): boolean {
-  return jsonEqual(comparable(next), comparable(current));
+  return finish(unchangedSteps(next, current));
+}
+
+/** Does isUnchanged's work step by step. */
+export function unchangedSteps(next: KubeObject, current: KubeObject): Steps<boolean> {
+  return jsonEqualSteps(comparable(next), comparable(current));
 }
 
 function comparable(object: KubeObject): KubeObject {

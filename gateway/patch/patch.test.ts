@@ -92,9 +92,10 @@ test("jsonPatchSteps() stops between operations, and counts what a long list cos
     { op: "remove", path: "/a/0" },
   ]);
   const work = jsonPatchSteps(document, operations);
-  assert.equal(work.step(100), false);
-  assert.equal(work.step(100), false);
-  assert.equal(work.step(100), true);
+  // The copy of the list, a few values a unit; then what the operations cost, in units of their own.
+  let calls = 0;
+  while (!work.step(1_000)) calls++;
+  assert.ok(calls > 10 && calls < 50, `${calls} calls`);
   assert.ok(jsonEqual(work.result(), document));
 });
 

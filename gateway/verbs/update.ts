@@ -6,14 +6,15 @@ import type { JsonObject } from "../apimachinery/json.ts";
 import type { KubeObject, ObjectView } from "../apimachinery/object.ts";
 import type { WriteOptions } from "../apimachinery/options.ts";
 import { notFound } from "../apimachinery/status.ts";
+import { finishInSlices } from "../apimachinery/steps.ts";
 import {
   acceptForUpdate,
   assertUid,
   finishesDeletion,
-  isUnchanged,
   prepareForCreate,
   prepareForUpdate,
   resolveResourceVersion,
+  unchangedSteps,
   validateForCreate,
   validateForUpdate,
   type WriteScope,
@@ -111,7 +112,9 @@ export async function nextState(
   await assertStoreAllows(request, tools, { ...hooked, next });
   for (const warning of warningsOnUpdate(next, current, scope)) request.warn(warning);
   if (finishesDeletion(next, current)) return { action: "remove", next };
-  return isUnchanged(next, current) ? { action: "none" } : { action: "store", next };
+  // Slices cost little when nothing is due; the size of a parsed object isn't known.
+  const isUnchanged = await finishInSlices(unchangedSteps(next, current));
+  return isUnchanged ? { action: "none" } : { action: "store", next };
 }
 
 async function creation(
