@@ -8,31 +8,47 @@
  * The rule that always holds: a large message delays a small one by at most one part. Bytes of
  * messages leave only as far as the other side's credit goes; what the outbox holds is bounded by
  * the calls in flight, each of which has at most one message here.
+ *
+ * Frames that carry messages are encoded here, by the contract's field numbers: each is one small
+ * buffer, where a generic encoder makes a dozen objects. They leave as the raw fields that
+ * protobuf-es keeps of what it doesn't know.
  * A store has the same on its side: the two share nothing but the contract.
  * Source: proto/annex/store/v1/session.proto.
  */
-import { create } from "@bufbuild/protobuf";
-import { type SessionChunk, type SessionFrame, SessionFrameSchema } from "../../gen/annex/store/v1/session_pb.js";
+import { create, toBinary, type UnknownField } from "@bufbuild/protobuf";
+import { type SessionFrame, SessionFrameSchema } from "../../gen/annex/store/v1/session_pb.js";
 
 /** Largest part of a message, in bytes: what a small call may have to wait for. */
 export const partBytes = 64 * 1024;
 /** First parts that leave in one batch, in bytes: one message of the stream stays far below any limit. */
 const batchBytes = 256 * 1024;
 
-/** A frame's content, made by whoever knows what it is about. */
-export type FrameInit = Exclude<SessionFrame["frame"], { case: undefined }>;
+/** A frame without a message. */
+export type ControlFrame = Exclude<SessionFrame["frame"], { case: undefined }>;
+
+/** The first frame of a message: the number of its field, what it says before the message, and where that goes. */
+export interface FirstFrame {
+  /** `request` or `result`, as SessionFrame numbers them. */
+  readonly field: 3 | 5;
+  /** Encoded fields of the request or the result. */
+  readonly head: Uint8Array;
+  /** The field of its SessionChunk. */
+  readonly chunkField: 4;
+}
 
 /** A message on its way. `sent` bytes of it have left. */
 interface Outgoing {
-  readonly call: bigint;
+  readonly call: number;
   readonly bytes: Uint8Array;
-  readonly first: (part: SessionChunk | undefined) => FrameInit;
+  readonly first: FirstFrame;
   sent: number;
 }
 
-/** Gathers frames; whoever iterates over it sends them. */
-export class SessionOutbox implements AsyncIterable<SessionFrame[]> {
-  readonly #control: SessionFrame[] = [];
+const chunkFrame = 4;
+
+/** Gathers frames; whoever iterates over it sends them, each batch as the raw frames of one message. */
+export class SessionOutbox implements AsyncIterable<UnknownField[]> {
+  #control: UnknownField[] = [];
   readonly #first: Outgoing[] = [];
   readonly #later: Outgoing[] = [];
   #credit: number;
@@ -51,23 +67,22 @@ export class SessionOutbox implements AsyncIterable<SessionFrame[]> {
   }
 
   /** Sends a frame without a message; it overtakes messages. `call` 0: about the session. */
-  send(call: bigint, frame: FrameInit): void {
-    this.#control.push(create(SessionFrameSchema, { call, frame }));
+  send(call: number, frame: ControlFrame): void {
+    const bytes = toBinary(SessionFrameSchema, create(SessionFrameSchema, { call: BigInt(call), frame }));
+    const out = Buffer.allocUnsafe(varintLength(bytes.length) + bytes.length);
+    out.set(bytes, writeVarint(out, 0, bytes.length));
+    this.#control.push(rawFrame(out));
     this.#awake();
   }
 
-  /** Sends a message: `first` makes its first frame around the first part, undefined for an empty message. */
-  sendMessage(call: bigint, bytes: Uint8Array, first: Outgoing["first"]): void {
-    if (bytes.length === 0) {
-      this.send(call, first(undefined));
-      return;
-    }
+  /** Sends a message. */
+  sendMessage(call: number, bytes: Uint8Array, first: FirstFrame): void {
     this.#first.push({ call, bytes, first, sent: 0 });
     this.#awake();
   }
 
   /** Forgets what was not sent of a call's message. @returns whether none of it was. */
-  drop(call: bigint): boolean {
+  drop(call: number): boolean {
     const isOf = (outgoing: Outgoing) => outgoing.call === call;
     const later = this.#later.findIndex(isOf);
     if (later >= 0) this.#later.splice(later, 1);
@@ -82,7 +97,7 @@ export class SessionOutbox implements AsyncIterable<SessionFrame[]> {
     this.#awake();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<SessionFrame[], void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<UnknownField[], void, undefined> {
     for (;;) {
       const batch = this.#batch();
       if (batch.length > 0) yield batch;
@@ -103,26 +118,29 @@ export class SessionOutbox implements AsyncIterable<SessionFrame[]> {
     setImmediate(wake);
   }
 
-  #batch(): SessionFrame[] {
-    const frames = this.#control.splice(0);
+  #batch(): UnknownField[] {
+    const frames = this.#control;
+    this.#control = [];
     let bytes = 0;
-    while (this.#credit > 0 && bytes < batchBytes) {
-      const outgoing = this.#first.shift();
-      if (outgoing === undefined) break;
+    let taken = 0;
+    // An empty message needs no credit.
+    for (; taken < this.#first.length && bytes < batchBytes; taken++) {
+      const outgoing = this.#first[taken] as Outgoing;
+      if (this.#credit <= 0 && outgoing.bytes.length > 0) break;
       bytes += this.#push(frames, outgoing);
     }
+    this.#first.splice(0, taken);
     const later = this.#credit > 0 ? this.#later.shift() : undefined;
     if (later !== undefined) this.#push(frames, later);
     return frames;
   }
 
   /** Puts the next part of a message into a batch. @returns its bytes. */
-  #push(frames: SessionFrame[], outgoing: Outgoing): number {
+  #push(frames: UnknownField[], outgoing: Outgoing): number {
     const { call, bytes, first, sent } = outgoing;
     const end = Math.min(sent + partBytes, sent + this.#credit, bytes.length);
-    const part = chunk(bytes.subarray(sent, end), end < bytes.length);
-    const frame: FrameInit = sent === 0 ? first(part) : { case: "chunk", value: part };
-    frames.push(create(SessionFrameSchema, { call, frame }));
+    const part = end - sent === bytes.length ? bytes : bytes.subarray(sent, end);
+    frames.push(rawFrame(messageFrame(call, sent === 0 ? first : undefined, part, end < bytes.length)));
     outgoing.sent = end;
     this.#credit -= end - sent;
     if (end < bytes.length) this.#later.push(outgoing);
@@ -130,6 +148,61 @@ export class SessionOutbox implements AsyncIterable<SessionFrame[]> {
   }
 }
 
-function chunk(data: Uint8Array, more: boolean): SessionChunk {
-  return { $typeName: "annex.store.v1.SessionChunk", data, more };
+/** A SessionFrame as the field `frames` of OpenRequest and OpenResponse. */
+function rawFrame(data: Uint8Array): UnknownField {
+  return { no: 1, wireType: 2, data };
+}
+
+/** Encodes a frame with a part of a message, behind its own length. `first` undefined: a later part. */
+function messageFrame(call: number, first: FirstFrame | undefined, part: Uint8Array, more: boolean): Buffer {
+  const chunkLength = (part.length === 0 ? 0 : 1 + varintLength(part.length) + part.length) + (more ? 2 : 0);
+  const inner = first === undefined ? 0 : first.head.length + 1 + varintLength(chunkLength);
+  const bodyLength = inner + chunkLength;
+  const frameLength = 1 + varintLength(call) + 1 + varintLength(bodyLength) + bodyLength;
+  const out = Buffer.allocUnsafe(varintLength(frameLength) + frameLength);
+  let at = writeVarint(out, 0, frameLength);
+  out[at++] = tag(1, 0);
+  at = writeVarint(out, at, call);
+  out[at++] = tag(first?.field ?? chunkFrame, 2);
+  at = writeVarint(out, at, bodyLength);
+  if (first !== undefined) {
+    out.set(first.head, at);
+    at += first.head.length;
+    out[at++] = tag(first.chunkField, 2);
+    at = writeVarint(out, at, chunkLength);
+  }
+  if (part.length > 0) {
+    out[at++] = tag(1, 2);
+    at = writeVarint(out, at, part.length);
+    out.set(part, at);
+    at += part.length;
+  }
+  if (more) {
+    out[at++] = tag(2, 0);
+    out[at++] = 1;
+  }
+  return out;
+}
+
+function tag(field: number, wireType: number): number {
+  return (field << 3) | wireType;
+}
+
+/** Bytes of a whole number below 2^53 as a varint. */
+function varintLength(value: number): number {
+  let length = 1;
+  for (let left = value; left >= 0x80; left = Math.floor(left / 0x80)) length++;
+  return length;
+}
+
+/** Writes a varint. @returns the position after it. */
+function writeVarint(out: Buffer, at: number, value: number): number {
+  let position = at;
+  let left = value;
+  while (left >= 0x80) {
+    out[position++] = (left % 0x80) | 0x80;
+    left = Math.floor(left / 0x80);
+  }
+  out[position++] = left;
+  return position;
 }

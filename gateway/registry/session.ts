@@ -7,11 +7,25 @@
  * flight as UNAVAILABLE at once; what they asked for may or may not have had its effect.
  * Source: proto/annex/store/v1/session.proto.
  */
-import { type DescMessage, type DescMethodUnary, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMessage,
+  type DescMethodUnary,
+  fromBinary,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorDetailSchema } from "../../gen/annex/store/v1/error_pb.js";
-import type { OpenRequest, OpenResponse, SessionFrame, SessionResult } from "../../gen/annex/store/v1/session_pb.js";
-import { SessionOutbox } from "./session-outbox.ts";
+import {
+  type OpenRequest,
+  OpenRequestSchema,
+  type OpenResponse,
+  type SessionFrame,
+  SessionRequestSchema,
+  type SessionResult,
+} from "../../gen/annex/store/v1/session_pb.js";
+import { type FirstFrame, SessionOutbox } from "./session-outbox.ts";
 
 /** A call that was in flight when its session broke: whether it had its effect isn't known. */
 export class SessionBroken extends ConnectError {
@@ -70,10 +84,10 @@ interface PendingCall {
 export function openSession(options: SessionOptions): Session {
   const stop = new AbortController();
   const outbox = new SessionOutbox(creditBytes);
-  const calls = new Map<bigint, PendingCall>();
+  const calls = new Map<number, PendingCall>();
   let state: "opening" | "open" | "leaving" | "ended" = "opening";
   let maxCalls = defaultMaxCalls;
-  let lastCall = 0n;
+  let lastCall = 0;
   let consumed = 0;
   let heardAt = performance.now();
   let askedAt: number | undefined;
@@ -82,7 +96,7 @@ export function openSession(options: SessionOptions): Session {
   // Whoever opens it may only look at `ended`.
   opened.promise.catch(() => {});
 
-  outbox.send(0n, {
+  outbox.send(0, {
     case: "hello",
     value: { $typeName: "annex.store.v1.SessionHello", initialCreditBytes: creditBytes, maxCalls: 0, maxAgeMs: 0 },
   });
@@ -91,7 +105,7 @@ export function openSession(options: SessionOptions): Session {
   void read();
 
   async function* requests(): AsyncGenerator<OpenRequest, void, undefined> {
-    for await (const frames of outbox) yield { $typeName: "annex.store.v1.OpenRequest", frames };
+    for await (const raw of outbox) yield { ...emptyRequest, $unknown: raw };
   }
 
   async function read(): Promise<void> {
@@ -101,7 +115,7 @@ export function openSession(options: SessionOptions): Session {
         askedAt = undefined;
         for (const frame of frames) take(frame);
         if (consumed > creditBytes / 4) {
-          outbox.send(0n, { case: "credit", value: { $typeName: "annex.store.v1.SessionCredit", bytes: consumed } });
+          outbox.send(0, { case: "credit", value: { $typeName: "annex.store.v1.SessionCredit", bytes: consumed } });
           consumed = 0;
         }
       }
@@ -111,7 +125,8 @@ export function openSession(options: SessionOptions): Session {
     }
   }
 
-  function take({ call: id, frame }: SessionFrame): void {
+  function take({ call, frame }: SessionFrame): void {
+    const id = Number(call);
     switch (frame.case) {
       case "hello":
         outbox.addCredit((frame.value.initialCreditBytes || creditBytes) - creditBytes);
@@ -129,7 +144,7 @@ export function openSession(options: SessionOptions): Session {
       case "ping": {
         const { number, isAnswer } = frame.value;
         if (isAnswer) return;
-        return outbox.send(0n, {
+        return outbox.send(0, {
           case: "ping",
           value: { $typeName: "annex.store.v1.SessionPing", number, isAnswer: true },
         });
@@ -141,7 +156,7 @@ export function openSession(options: SessionOptions): Session {
     }
   }
 
-  function takeResult(id: bigint, result: SessionResult): void {
+  function takeResult(id: number, result: SessionResult): void {
     consumed += result.answer?.data.length ?? 0;
     if (result.code === 0) return takePart(id, result.answer?.data ?? new Uint8Array(), result.answer?.more ?? false);
     const error = new ConnectError(result.message, result.code as Code);
@@ -149,7 +164,7 @@ export function openSession(options: SessionOptions): Session {
     settle(id, { error });
   }
 
-  function takePart(id: bigint, data: Uint8Array, more: boolean): void {
+  function takePart(id: number, data: Uint8Array, more: boolean): void {
     // One that was cancelled: its answer was on its way.
     const call = calls.get(id);
     if (call === undefined) return;
@@ -167,7 +182,7 @@ export function openSession(options: SessionOptions): Session {
     }
   }
 
-  function settle(id: bigint, outcome: Parameters<PendingCall["settle"]>[0]): void {
+  function settle(id: number, outcome: Parameters<PendingCall["settle"]>[0]): void {
     const call = calls.get(id);
     if (call === undefined) return;
     calls.delete(id);
@@ -175,7 +190,7 @@ export function openSession(options: SessionOptions): Session {
     if (state === "leaving" && calls.size === 0) outbox.end();
   }
 
-  function cancel(id: bigint, error: ConnectError): void {
+  function cancel(id: number, error: ConnectError): void {
     if (!calls.has(id)) return;
     if (!outbox.drop(id)) outbox.send(id, { case: "cancel", value: { $typeName: "annex.store.v1.SessionCancel" } });
     settle(id, { error });
@@ -188,7 +203,7 @@ export function openSession(options: SessionOptions): Session {
     }
     if (askedAt !== undefined || now - heardAt < pingEveryMs) return;
     askedAt = now;
-    outbox.send(0n, {
+    outbox.send(0, {
       case: "ping",
       value: { $typeName: "annex.store.v1.SessionPing", number: BigInt(Math.round(now)), isAnswer: false },
     });
@@ -238,16 +253,7 @@ export function openSession(options: SessionOptions): Session {
           else resolve(outcome.message as MessageShape<O>);
         };
         calls.set(id, { method, parts: [], bytes: 0, settle: settleCall });
-        outbox.sendMessage(id, bytes, (part) => ({
-          case: "request",
-          value: {
-            $typeName: "annex.store.v1.SessionRequest",
-            method: `${method.parent.typeName}/${method.name}`,
-            timeoutMs: timeoutMs === undefined ? 0 : Math.max(1, Math.ceil(timeoutMs)),
-            metadata: {},
-            ...(part === undefined ? {} : { message: part }),
-          },
-        }));
+        outbox.sendMessage(id, bytes, requestFrame(method, timeoutMs));
       });
     },
     leave,
@@ -256,4 +262,23 @@ export function openSession(options: SessionOptions): Session {
       finish(new ConnectError("the session was ended", Code.Canceled));
     },
   };
+}
+
+const emptyRequest = create(OpenRequestSchema);
+
+/** Encoded `method` of each method that was called: a handful. */
+const methodFields = new Map<DescMethodUnary, Uint8Array>();
+
+/** Gives the frame that a call begins with. */
+function requestFrame(method: DescMethodUnary, timeoutMs: number | undefined): FirstFrame {
+  let head = methodFields.get(method);
+  if (head === undefined) {
+    const name = `${method.parent.typeName}/${method.name}`;
+    head = toBinary(SessionRequestSchema, create(SessionRequestSchema, { method: name }));
+    methodFields.set(method, head);
+  }
+  if (timeoutMs === undefined) return { field: 3, head, chunkField: 4 };
+  const deadline = { timeoutMs: Math.max(1, Math.ceil(timeoutMs)) };
+  const field = toBinary(SessionRequestSchema, create(SessionRequestSchema, deadline));
+  return { field: 3, head: Buffer.concat([head, field]), chunkField: 4 };
 }

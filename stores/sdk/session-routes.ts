@@ -11,14 +11,16 @@ import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@co
 import { ErrorDetailSchema } from "../../gen/annex/store/v1/error_pb.js";
 import {
   type OpenRequest,
+  OpenResponseSchema,
   type SessionFrame,
   type SessionRequest,
+  SessionResultSchema,
   SessionService,
 } from "../../gen/annex/store/v1/session_pb.js";
 import { maxMessageBytes } from "./catalog-routes.ts";
 import type { ServingState } from "./serving-state.ts";
 import { sessionContext } from "./session-context.ts";
-import { SessionOutbox } from "./session-outbox.ts";
+import { type FirstFrame, SessionOutbox } from "./session-outbox.ts";
 
 /** A unary method and what answers it. */
 export interface UnaryMethod {
@@ -55,7 +57,7 @@ export function sessionRoutes(
         const session = createSession(methods, state);
         void session.read(requests);
         try {
-          for await (const frames of session.outbox) yield { frames };
+          for await (const raw of session.outbox) yield { ...emptyResponse, $unknown: raw };
         } finally {
           session.close();
         }
@@ -86,19 +88,19 @@ function unaryMethods(routes: readonly ((router: ConnectRouter) => void)[]): Rea
 
 function createSession(methods: ReadonlyMap<string, UnaryMethod>, state: ServingState) {
   const outbox = new SessionOutbox(creditBytes);
-  const calls = new Map<bigint, Call>();
+  const calls = new Map<number, Call>();
   let pendingBytes = 0;
   let consumed = 0;
   let isLeaving = false;
   let failure: ConnectError | undefined;
 
-  outbox.send(0n, hello());
+  outbox.send(0, hello());
   state.stopping.addEventListener("abort", leave, { once: true });
   if (state.stopping.aborted) leave();
 
   function leave(): void {
     isLeaving = true;
-    outbox.send(0n, {
+    outbox.send(0, {
       case: "goAway",
       value: { $typeName: "annex.store.v1.SessionGoAway", reason: "the store stops" },
     });
@@ -118,7 +120,7 @@ function createSession(methods: ReadonlyMap<string, UnaryMethod>, state: Serving
           take(frame);
         }
         if (consumed > creditBytes / 4) {
-          outbox.send(0n, { case: "credit", value: { $typeName: "annex.store.v1.SessionCredit", bytes: consumed } });
+          outbox.send(0, { case: "credit", value: { $typeName: "annex.store.v1.SessionCredit", bytes: consumed } });
           consumed = 0;
         }
       }
@@ -130,7 +132,8 @@ function createSession(methods: ReadonlyMap<string, UnaryMethod>, state: Serving
     outbox.end();
   }
 
-  function take({ call: id, frame }: SessionFrame): void {
+  function take({ call, frame }: SessionFrame): void {
+    const id = Number(call);
     switch (frame.case) {
       case "hello":
         // What it allows beyond the contract's numbers.
@@ -157,7 +160,7 @@ function createSession(methods: ReadonlyMap<string, UnaryMethod>, state: Serving
       case "ping":
         if (!frame.value.isAnswer) {
           const { number } = frame.value;
-          outbox.send(0n, { case: "ping", value: { $typeName: "annex.store.v1.SessionPing", number, isAnswer: true } });
+          outbox.send(0, { case: "ping", value: { $typeName: "annex.store.v1.SessionPing", number, isAnswer: true } });
         }
         return;
       case "goAway":
@@ -168,8 +171,8 @@ function createSession(methods: ReadonlyMap<string, UnaryMethod>, state: Serving
     }
   }
 
-  function begin(id: bigint, request: SessionRequest): void {
-    if (id === 0n || calls.has(id)) fail(`the call ${id} can't begin`);
+  function begin(id: number, request: SessionRequest): void {
+    if (id === 0 || calls.has(id)) fail(`the call ${id} can't begin`);
     const known = methods.get(request.method);
     if (known === undefined) return refuse(id, request, `${request.method} is not offered`, Code.Unimplemented);
     if (isLeaving) return refuse(id, request, "the session ends", Code.Unavailable);
@@ -180,7 +183,7 @@ function createSession(methods: ReadonlyMap<string, UnaryMethod>, state: Serving
   }
 
   /** Takes a part of a request; its last one runs the call. */
-  function gather(id: bigint, call: Call, data: Uint8Array, more: boolean): void {
+  function gather(id: number, call: Call, data: Uint8Array, more: boolean): void {
     consumed += data.length;
     call.bytes += data.length;
     pendingBytes += data.length;
@@ -197,13 +200,13 @@ function createSession(methods: ReadonlyMap<string, UnaryMethod>, state: Serving
     void run(id, call, bytes);
   }
 
-  async function run(id: bigint, call: Call, bytes: Uint8Array): Promise<void> {
+  async function run(id: number, call: Call, bytes: Uint8Array): Promise<void> {
     const { method, answer } = methods.get(call.request.method) as UnaryMethod;
     try {
       const given = await answer(fromBinary(method.input, bytes) as never, call.context);
       if (calls.get(id) !== call) return;
       const encoded = toBinary(method.output, create(method.output, given as never));
-      outbox.sendMessage(id, encoded, (part) => ({ case: "result", value: result(0, "", new Uint8Array(), part) }));
+      outbox.sendMessage(id, encoded, answerFrame);
     } catch (error) {
       if (calls.get(id) !== call) return;
       sendError(id, ConnectError.from(error, Code.Internal));
@@ -213,18 +216,19 @@ function createSession(methods: ReadonlyMap<string, UnaryMethod>, state: Serving
     }
   }
 
-  function refuse(id: bigint, request: SessionRequest, message: string, code: Code): void {
+  function refuse(id: number, request: SessionRequest, message: string, code: Code): void {
     consumed += request.message?.data.length ?? 0;
     sendError(id, new ConnectError(message, code));
   }
 
-  function sendError(id: bigint, error: ConnectError): void {
+  function sendError(id: number, error: ConnectError): void {
     const detail = error.findDetails(ErrorDetailSchema)[0];
     const bytes = detail === undefined ? new Uint8Array() : toBinary(ErrorDetailSchema, detail);
-    outbox.send(id, { case: "result", value: result(error.code, error.rawMessage, bytes, undefined) });
+    const value = create(SessionResultSchema, { code: error.code, message: error.rawMessage, detail: bytes });
+    outbox.send(id, { case: "result", value });
   }
 
-  function forget(id: bigint, call: Call): void {
+  function forget(id: number, call: Call): void {
     calls.delete(id);
     pendingBytes -= call.bytes;
     call.bytes = 0;
@@ -261,20 +265,7 @@ function hello(): { case: "hello"; value: SessionHelloValue } {
 }
 
 type SessionHelloValue = Extract<SessionFrame["frame"], { case: "hello" }>["value"];
-type SessionResultValue = Extract<SessionFrame["frame"], { case: "result" }>["value"];
 
-function result(
-  code: number,
-  message: string,
-  detail: Uint8Array,
-  answer: SessionResultValue["answer"],
-): SessionResultValue {
-  return {
-    $typeName: "annex.store.v1.SessionResult",
-    code,
-    message,
-    detail,
-    metadata: {},
-    ...(answer === undefined ? {} : { answer }),
-  };
-}
+/** The frame that an answer begins with: nothing but the answer. */
+const answerFrame: FirstFrame = { field: 5, head: new Uint8Array(), chunkField: 4 };
+const emptyResponse = create(OpenResponseSchema);
