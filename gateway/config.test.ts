@@ -32,6 +32,7 @@ test("parseGatewayConfig() fills in defaults, makes paths absolute and freezes",
       tokenFile: undefined,
       requestHeader: undefined,
       cluster: undefined,
+      jwt: [],
       webhook: undefined,
       anonymous: false,
     },
@@ -111,6 +112,37 @@ test("parseGatewayConfig() asks the host cluster about users only if it says how
   const { authentication } = parseGatewayConfig(`${asking}cluster: {}\n`, "/etc/annex.yaml");
   assert.deepEqual(authentication.cluster, { certificates: true, tokens: true, audiences: [] });
   assert.deepEqual(authentication.webhook, { kubeconfigFile: "/etc/reviewer", audiences: [], cacheSeconds: 10 });
+});
+
+test("parseGatewayConfig() takes issuers of tokens, with all that tells their users from others", () => {
+  const withIssuers = (...issuers: object[]) => `${minimal}authentication: ${JSON.stringify({ jwt: issuers })}\n`;
+  const issuer = { url: "https://a.example", audiences: ["annex"], certificateAuthorityFile: "ca.crt" };
+  const claimMappings = { username: { claim: "sub", prefix: "a:" }, groups: { claim: "roles", prefix: "" } };
+  const { authentication } = parseGatewayConfig(withIssuers({ issuer, claimMappings }), "/etc/annex.yaml");
+  assert.deepEqual(authentication.jwt, [
+    {
+      url: "https://a.example",
+      discoveryUrl: undefined,
+      certificateAuthorityFile: "/etc/ca.crt",
+      audiences: ["annex"],
+      claims: { ...claimMappings, uid: undefined, required: [] },
+    },
+  ]);
+  const place = "/etc/annex.yaml:6: authentication.jwt";
+  refuses(withIssuers({ issuer, claimMappings }, { issuer, claimMappings }), `${place}: issuers must differ`);
+  const url = "must be an https:// URL without user, query or fragment";
+  for (const wrong of ["http://a", "https://u@a", "https://a?b", "a"]) {
+    refuses(withIssuers({ issuer: { ...issuer, url: wrong }, claimMappings }), `${place}[0].issuer.url: ${url}`);
+  }
+  refuses(
+    withIssuers({ issuer: { ...issuer, audiences: ["a", "b"] }, claimMappings }),
+    `${place}[0].issuer.audienceMatchPolicy: must be MatchAny for multiple audiences`,
+  );
+  refuses(
+    withIssuers({ issuer, claimMappings: { username: { claim: "sub", expression: "claims.sub" } } }),
+    `${place}[0].claimMappings.username.prefix: must be given`,
+    `${place}[0].claimMappings.username.expression: is no field of this document`,
+  );
 });
 
 test("parseGatewayConfig() refuses addresses that nothing can listen on", () => {

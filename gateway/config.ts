@@ -20,6 +20,7 @@ import {
   visit,
 } from "yaml";
 import { z } from "zod";
+import type { JwtIssuer } from "./authn/authn.ts";
 import type { NamedCertificate } from "./listen/listen.ts";
 
 /** A configuration that can't be used; the message has a line for each fault, `file:line: field: message`. */
@@ -38,6 +39,31 @@ const maxAliasCount = 100;
 const file = z.string().min(1);
 const headerName = z.string().regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, "must be a header's name");
 const storeAddress = z.string().refine(isStoreAddress, "must be unix:PATH or HOST:PORT");
+
+/** A claim that is prefixed: to be said, so that an issuer's names are not taken for others' by mistake. */
+const prefixedClaim = z.strictObject({ claim: z.string().min(1), prefix: z.string() });
+const issuerUrl = z.string().refine(isIssuerUrl, "must be an https:// URL without user, query or fragment");
+const jwtIssuer = z
+  .strictObject({
+    issuer: z.strictObject({
+      url: issuerUrl,
+      discoveryURL: issuerUrl.optional(),
+      // Left out: the authorities that Node knows.
+      certificateAuthorityFile: file.optional(),
+      audiences: z.array(z.string().min(1)).min(1),
+      audienceMatchPolicy: z.literal("MatchAny").optional(),
+    }),
+    claimMappings: z.strictObject({
+      username: prefixedClaim,
+      groups: prefixedClaim.optional(),
+      uid: z.strictObject({ claim: z.string().min(1) }).optional(),
+    }),
+    claimValidationRules: z.array(z.strictObject({ claim: z.string().min(1), requiredValue: z.string() })).default([]),
+  })
+  .refine(({ issuer }) => issuer.audiences.length === 1 || issuer.audienceMatchPolicy === "MatchAny", {
+    path: ["issuer", "audienceMatchPolicy"],
+    message: "must be MatchAny for multiple audiences",
+  });
 
 const fields = z.strictObject({
   apiVersion: z.literal(configApiVersion),
@@ -83,6 +109,8 @@ const fields = z.strictObject({
           audiences: z.array(z.string().min(1)).default([]),
         })
         .optional(),
+      // Issuers of ID tokens, as kube-apiserver's AuthenticationConfiguration has them; asked before reviewers.
+      jwt: z.array(jwtIssuer).default([]).refine(haveOwnUrls, "issuers must differ"),
       // TokenReviews to somebody else, asked before the host cluster.
       webhook: z
         .strictObject({
@@ -207,6 +235,12 @@ export interface HostServiceConfig {
   readonly clientCaFile: string;
 }
 
+/** An issuer of the configuration. */
+export interface ConfiguredIssuer extends JwtIssuer {
+  /** PEM bundle of who may have issued its certificate. Undefined: the authorities that Node knows. */
+  readonly certificateAuthorityFile: string | undefined;
+}
+
 /** A gateway's configuration; every path is absolute. */
 export interface GatewayConfig {
   readonly listen: {
@@ -235,6 +269,7 @@ export interface GatewayConfig {
     readonly cluster:
       | { readonly certificates: boolean; readonly tokens: boolean; readonly audiences: readonly string[] }
       | undefined;
+    readonly jwt: readonly ConfiguredIssuer[];
     readonly webhook:
       | { readonly kubeconfigFile: string; readonly audiences: readonly string[]; readonly cacheSeconds: number }
       | undefined;
@@ -303,6 +338,15 @@ function plainValue(yaml: Document.Parsed, placeOf: (offset: number) => string):
     if (!(error instanceof ReferenceError)) throw error;
     throw new ConfigError(`${placeOf(0)}: its aliases make too large a document`, { cause: error });
   }
+}
+
+function isIssuerUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return url?.protocol === "https:" && url.username === "" && url.password === "" && !/[?#]/.test(text);
+}
+
+function haveOwnUrls(issuers: readonly { readonly issuer: { readonly url: string } }[]): boolean {
+  return new Set(issuers.map(({ issuer }) => issuer.url)).size === issuers.length;
 }
 
 function isStoreAddress(address: string): boolean {
@@ -430,6 +474,7 @@ function absolute(data: z.infer<typeof document>, folder: string): GatewayConfig
       tokenFile: optional(authentication.tokenFile),
       requestHeader: requestHeaderOf(authentication.requestHeader, at),
       cluster: authentication.cluster,
+      jwt: authentication.jwt.map((one) => issuerOf(one, optional)),
       webhook: authentication.webhook && {
         ...authentication.webhook,
         kubeconfigFile: at(authentication.webhook.kubeconfigFile),
@@ -474,6 +519,20 @@ function hostServiceOf(
   if (given === undefined) return undefined;
   const { clientCAFile, certFile, keyFile, ...place } = given;
   return { ...place, certFile: at(certFile), keyFile: at(keyFile), clientCaFile: at(clientCAFile) };
+}
+
+function issuerOf(
+  { issuer, claimMappings, claimValidationRules }: z.infer<typeof jwtIssuer>,
+  optional: (path: string | undefined) => string | undefined,
+): ConfiguredIssuer {
+  const { username, groups, uid } = claimMappings;
+  return {
+    url: issuer.url,
+    discoveryUrl: issuer.discoveryURL,
+    certificateAuthorityFile: optional(issuer.certificateAuthorityFile),
+    audiences: issuer.audiences,
+    claims: { username, groups, uid: uid?.claim, required: claimValidationRules },
+  };
 }
 
 function requestHeaderOf(

@@ -4,9 +4,14 @@
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import { createNamespaceLifecycle } from "./admission/admission.ts";
-import { createAuthentication, createClusterAuthentication } from "./authn/authn.ts";
+import {
+  createAuthentication,
+  createClusterAuthentication,
+  issuedTokens,
+  type TokenAuthenticator,
+} from "./authn/authn.ts";
 import { createAuthorizer, createClusterAuthorization } from "./authz/authz.ts";
-import type { GatewayConfig } from "./config.ts";
+import type { ConfiguredIssuer, GatewayConfig } from "./config.ts";
 import { createGateway, type RunningGateway } from "./gateway.ts";
 import {
   createKubeClient,
@@ -43,6 +48,7 @@ export {
   type RunningGateway,
 } from "./gateway.ts";
 
+const clock = () => new Date();
 const userAgent = `annex/${gatewayVersion}`;
 /** How long the host cluster may take until its roles are known; then whoever started us tries again. */
 const syncTimeoutMs = 60_000;
@@ -90,7 +96,13 @@ export async function startGateway(config: GatewayConfig, { log }: { log: Logger
     await inTime(roles.synced(), syncTimeoutMs, "the host cluster's roles and bindings can't be read");
     const gateway = await createGateway({
       stores: config.stores,
-      authenticator: createAuthentication({ ...authentication, ...users, clock: () => new Date(), log }),
+      authenticator: createAuthentication({
+        ...authentication,
+        cluster: users.cluster,
+        tokens: [...authentication.jwt.map((issuer) => tokensOf(issuer, clients)), ...users.tokens],
+        clock,
+        log,
+      }),
       authorizer: createAuthorizer({
         allowedPaths: authorization.alwaysAllowPaths,
         manifests,
@@ -116,7 +128,17 @@ export async function startGateway(config: GatewayConfig, { log }: { log: Logger
   }
 }
 
-/** Clients of the host cluster and of webhooks: one for each, made when it is asked for. */
+/** Who knows an issuer's tokens. Its documents may be anywhere, behind the same authorities. */
+function tokensOf(issuer: ConfiguredIssuer, clients: Clients): TokenAuthenticator {
+  const { certificateAuthorityFile: ca } = issuer;
+  const fetchJson = async (url: URL) =>
+    await clients.at(url.origin, ca).request({ method: "GET", path: `${url.pathname}${url.search}`, accept: "*/*" });
+  return issuedTokens({ issuer, fetchJson, clock, now: () => performance.now() });
+}
+
+type Clients = ReturnType<typeof clientsOf>;
+
+/** Clients of the host cluster, of webhooks and of issuers: one for each, made when it is asked for. */
 function clientsOf({ cluster }: GatewayConfig) {
   const made = new Map<string, KubeClient>();
   const keep = (name: string, endpoint: () => KubeEndpoint): KubeClient => {
@@ -130,6 +152,17 @@ function clientsOf({ cluster }: GatewayConfig) {
       const file = cluster?.kubeconfigFile;
       return file === undefined ? keep("", () => inClusterEndpoint(process.env)) : this.of(file);
     },
+    /** Without credentials of ours. */
+    at: (origin: string, caFile: string | undefined) =>
+      keep(`${origin} ${caFile}`, () => ({
+        server: new URL(origin),
+        serverName: undefined,
+        ca: caFile === undefined ? undefined : { file: caFile },
+        skipVerify: false,
+        clientCertificate: undefined,
+        clientKey: undefined,
+        token: undefined,
+      })),
     close() {
       for (const client of made.values()) client.close();
     },

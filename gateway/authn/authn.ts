@@ -29,6 +29,7 @@ export type { TokenAuthenticator } from "./bearer.ts";
 export { createClusterAuthentication } from "./cluster-authentication.ts";
 export { givenAuthentication } from "./given.ts";
 export { actingUser } from "./impersonation.ts";
+export { issuedTokens, type JwtIssuer } from "./jwt.ts";
 export { type Authenticator, unionAuthenticator } from "./union.ts";
 
 /** Who asks, and what the answer's Warning headers should say about how it was asked. */

@@ -86,7 +86,7 @@ export function createConnection(endpoint: KubeEndpoint, { userAgent }: { readon
       const bearer = await token();
       const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
       const headers: OutgoingHttpHeaders = {
-        Accept: "application/json",
+        Accept: request.accept ?? "application/json",
         "User-Agent": userAgent,
         ...(bearer === undefined ? {} : { Authorization: `Bearer ${bearer.trim()}` }),
         ...(body === undefined ? {} : { "Content-Type": contentTypes[request.method], "Content-Length": body.length }),

@@ -36,7 +36,7 @@ export function kubeErrorOf(code: number, retryAfter: string | undefined, text: 
   const status = statusOf(text);
   const seconds = retryAfter !== undefined && /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) : undefined;
   const message = status?.message ?? (text.trim().slice(0, maxTextChars) || "no text");
-  return new KubeError(`the host cluster answered ${code}: ${message}`, code, {
+  return new KubeError(`the answer was ${code}: ${message}`, code, {
     reason: status?.reason ?? "",
     retryAfterMs: seconds === undefined ? undefined : seconds * 1000,
   });

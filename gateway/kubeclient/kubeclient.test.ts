@@ -55,11 +55,12 @@ test("request() sends method, path, query, body and token, and gives the answer"
   const { client } = await serve(
     t,
     (request, reply, body) => {
-      const { authorization, "user-agent": agent, "content-type": type } = request.headers;
+      const { authorization, accept, "user-agent": agent, "content-type": type } = request.headers;
       sayJson(reply, 201, {
         method: request.method,
         url: request.url,
         authorization,
+        accept,
         agent,
         type,
         body: JSON.parse(body),
@@ -71,6 +72,7 @@ test("request() sends method, path, query, body and token, and gives the answer"
     method: "POST",
     url: "/prefix/a?b=c+d",
     authorization: "Bearer s3cret",
+    accept: "application/json",
     agent: "annex/test",
     type: "application/json",
     body: { e: 1 },
@@ -105,10 +107,10 @@ test("request() gives a Status's message and reason, and when to come back", asy
     code: 429,
     reason: "TooManyRequests",
     retryAfterMs: 3000,
-    message: "the host cluster answered 429: slow down",
+    message: "the answer was 429: slow down",
   };
   await assert.rejects(get("/"), busy);
-  await assert.rejects(get("/text"), { code: 503, message: "the host cluster answered 503: no backend" });
+  await assert.rejects(get("/text"), { code: 503, message: "the answer was 503: no backend" });
   await assert.rejects(get("/moved"), { code: 302 });
   await assert.rejects(get("/list"), { code: 0, message: "GET /list: the answer is no JSON object" });
 });

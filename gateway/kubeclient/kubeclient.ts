@@ -33,6 +33,8 @@ export interface KubeRequest {
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: JsonObject;
+  /** Default: `application/json`. The answer must be JSON whatever its type is called. */
+  readonly accept?: string;
   /** Until the last byte of the answer. Default: `defaultTimeoutMs`. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;

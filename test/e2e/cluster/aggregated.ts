@@ -130,6 +130,25 @@ export async function startAggregated(cluster: Cluster, options: AggregatedOptio
   }
 }
 
+/** kube-apiserver asks for discovery by itself, a moment after an APIService is Available. */
+async function untilMerged(cluster: Cluster, groupVersions: readonly string[]): Promise<void> {
+  const accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+  await eventually(async () => {
+    const { items } = JSON.parse(await askAsAdmin(cluster, { url: `${cluster.url}/apis`, accept })) as MergedDiscovery;
+    const current = items.flatMap(({ metadata, versions }) =>
+      versions.filter((one) => one.freshness === "Current").map((one) => `${metadata.name}/${one.version}`),
+    );
+    return groupVersions.every((one) => current.includes(one));
+  }, "kube-apiserver's discovery lists what the gateway serves");
+}
+
+interface MergedDiscovery {
+  readonly items: readonly {
+    readonly metadata: { readonly name: string };
+    readonly versions: readonly { readonly version: string; readonly freshness: string }[];
+  }[];
+}
+
 /** Asks the gateway itself, until it has heard from its store. */
 async function servedVersions(cluster: Cluster, at: { url: string; ca: string }): Promise<string[]> {
   let versions: string[] = [];
@@ -177,6 +196,11 @@ async function register(
   const applied = await runKubectl(["apply", "--server-side", "--force-conflicts", "-f", "-"], { ...cluster, stdin });
   assert.equal(applied.code, 0, applied.stderr);
   const services = has.groupVersions.map((one) => `apiservice/${one.split("/").reverse().join(".")}`);
+  await untilAvailable(cluster, services);
+  await untilMerged(cluster, has.groupVersions);
+}
+
+async function untilAvailable(cluster: Cluster, services: readonly string[]): Promise<void> {
   const wait = ["wait", "--for=condition=Available", `--timeout=${availableTimeout}`, ...services];
   const { code, stderr } = await runKubectl(wait, cluster);
   if (code === 0) return;

@@ -17,7 +17,7 @@ import { runKubectl } from "../../support/kubectl.ts";
 import { type Aggregated, startAggregated } from "./aggregated.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 
-/** What the gateway may do in the cluster: read whom it trusts, and ask for reviews. */
+/** What the gateway may do in the cluster: read whom it trusts and which namespaces there are, and ask for reviews. */
 const gatewayRights = `
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
@@ -30,6 +30,26 @@ kind: ClusterRoleBinding
 metadata: {name: annex-gateway}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: system:auth-delegator}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: annex-gateway}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: annex-gateway}
+rules: [{apiGroups: [""], resources: [namespaces], verbs: [get, list, watch]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: annex-gateway-namespaces}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: annex-gateway}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: annex-gateway}]
+`;
+
+/** kube-apiserver as an issuer of ID tokens: whoever asks may read its keys. */
+const issuerRights = `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: issuer-discovery}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: system:service-account-issuer-discovery}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: system:unauthenticated}]
 `;
 
 const widgets = "/apis/example.annex.dev/v1/namespaces/default/widgets";
@@ -47,13 +67,21 @@ describe("authentication in a cluster", () => {
 
   before(async () => {
     cluster = await startCluster({ controllerManager: false });
-    await kubectl(["apply", "-f", "-"], gatewayRights);
+    await kubectl(["apply", "-f", "-"], `${gatewayRights}---${issuerRights}`);
     await kubectl(["create", "serviceaccount", "default", "-n", "default"]);
     const kubeconfigFile = await kubeconfigOf(cluster, "annex-gateway");
     annex = await startAggregated(cluster, {
       crds: [join(root, "stores/sql/examples")],
       config: () => ({
-        authentication: { cluster: {} },
+        authentication: {
+          cluster: {},
+          jwt: [
+            {
+              issuer: { url: cluster.url, audiences: ["annex"], certificateAuthorityFile: cluster.pki.ca },
+              claimMappings: { username: { claim: "sub", prefix: "signed:" } },
+            },
+          ],
+        },
         authorization: { cluster: "review" },
         cluster: { kubeconfigFile },
       }),
@@ -91,6 +119,19 @@ describe("authentication in a cluster", () => {
     assert.equal(await connection.as(...upgrade, protocol), 401);
     assert.equal(await connection.as("Authorization", `Bearer ${token.slice(0, -4)}AAAA`), 401);
     assert.equal(await connection.as(), 401);
+    connection.close();
+  });
+
+  test("a token is believed by its issuer's signature, and only if it is meant for the gateway", async () => {
+    const tokenFor = async (audience: string) =>
+      (await kubectl(["create", "token", "default", "-n", "default", "--audience", audience])).trim();
+    const connection = connect();
+    const token = await tokenFor("annex");
+    assert.equal(await connection.as("Authorization", `Bearer ${token}`), `signed:${account}`);
+    const [head, claims, signature] = token.split(".");
+    const garbled = `${head}.${claims}.${signature?.split("").reverse().join("")}`;
+    assert.equal(await connection.as("Authorization", `Bearer ${garbled}`), 401);
+    assert.equal(await connection.as("Authorization", `Bearer ${await tokenFor("elsewhere")}`), 401);
     connection.close();
   });
 
