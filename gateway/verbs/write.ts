@@ -13,7 +13,7 @@ import { insertRevision } from "../apimachinery/object-bytes.ts";
 import { type GroupWord, notFound, requestEntityTooLarge, StatusError, timeout } from "../apimachinery/status.ts";
 import { validateEmbeddedMeta, validateScale, validateTypeMeta, type WriteScope } from "../lifecycle/lifecycle.ts";
 import { type ObjectKey, type StoredObject, WriteConflict } from "../registry/registry.ts";
-import { validateSteps } from "../schema/schema.ts";
+import { type Schema, validateStatusSteps, validateSteps } from "../schema/schema.ts";
 import { sightOf } from "./ownership.ts";
 import { presentInSlices, runSized, shallowCopy, slicedFromBytes, storedBytes } from "./present.ts";
 import { callOf, kindWord, resourceWord, type VerbRequest, type VerbTools } from "./verb-request.ts";
@@ -182,15 +182,16 @@ export async function assertValid(
   if (validateTypeMeta(next, request.resource).length === 0) {
     // Slices cost little when nothing is due; the size of a parsed object isn't known.
     if (schema !== undefined)
-      errors.push(
-        ...(await runSized(
-          validateSteps(schema, next, current, { embeddedMetadata: validateEmbeddedMeta }),
-          slicedFromBytes,
-        )),
-      );
+      errors.push(...(await runSized(schemaSteps(schema, scope, next, current), slicedFromBytes)));
     errors.push(...validateScale(next, scope));
   }
   if (errors.length > 0) throw invalid(ownKindWord(next, request), scope.name, errors);
+}
+
+/** Through status nothing else can change, and faults are told from there. */
+function schemaSteps(schema: Schema, scope: WriteScope, next: KubeObject, current: KubeObject | undefined) {
+  if (scope.subresource === "status" && current !== undefined) return validateStatusSteps(schema, next, current);
+  return validateSteps(schema, next, current, { embeddedMetadata: validateEmbeddedMeta });
 }
 
 /** A refusal names the object as it names itself, which may be what is wrong with it. */
