@@ -20,6 +20,8 @@ import type { Cluster } from "./cluster.ts";
 export interface AggregatedOptions {
   /** Files and folders of CustomResourceDefinition YAML. */
   readonly crds: readonly string[];
+  /** Gives the port that the Service names, for who stands in front of the gateway. Default: the gateway's own. */
+  readonly front?: (gateway: AnnexProcess) => number;
   /** More of the GatewayConfiguration: its top fields are put over ours. */
   readonly config?: (files: AggregatedFiles) => Readonly<Record<string, unknown>>;
 }
@@ -33,7 +35,12 @@ export interface AggregatedFiles {
 /** A gateway behind kube-apiserver. */
 export interface Aggregated {
   readonly gateway: AnnexProcess;
+  /** As it was started last. */
   readonly store: AnnexProcess;
+  /** Starts the store again, with its data and at its address, after it was killed. */
+  startStore(): Promise<void>;
+  /** Starts one more gateway by the same configuration, for whoever asked for it to stop. */
+  startGateway(): Promise<AnnexProcess>;
   /** The gateway's own, past kube-apiserver. */
   readonly url: string;
   /** Of its serving certificate, PEM. */
@@ -89,7 +96,10 @@ export async function startAggregated(cluster: Cluster, options: AggregatedOptio
   const names = ["localhost", `${service}.${namespace}.svc`];
   const serving = await issueServerCertificate(authority, { names, ips: ["127.0.0.1"] });
   const crds = options.crds.flatMap((path) => ["--crds", path]);
-  const store = await startAnnex(["store", "sql", "--data", join(folder, "data"), ...crds], /^(unix:\S+|\S+:\d+)$/);
+  const listen = `unix:${join(folder, "store.sock")}`;
+  const startStore = () =>
+    startAnnex(["store", "sql", "--listen", listen, "--data", join(folder, "data"), ...crds], /^(unix:\S+)$/);
+  let store = await startStore();
   const document = {
     apiVersion: "gateway.annex.dev/v1alpha1",
     kind: "GatewayConfiguration",
@@ -119,11 +129,22 @@ export async function startAggregated(cluster: Cluster, options: AggregatedOptio
     await store.stop();
   };
   try {
-    gateway = await startAnnex(["gateway", "--config", file("gateway.yaml", stringify(document))], /^ready (\S+)$/);
+    const config = file("gateway.yaml", stringify(document));
+    const startGateway = () => startAnnex(["gateway", "--config", config], /^ready (\S+)$/);
+    gateway = await startGateway();
     const url = gateway.ready;
     const groupVersions = await servedVersions(cluster, { url, ca: authority.cert });
-    await register(cluster, { groupVersions, port: Number(new URL(url).port), ca: authority.cert });
-    return { gateway, store, url, ca: authority.cert, groupVersions, stop };
+    const port = options.front?.(gateway) ?? Number(new URL(url).port);
+    await register(cluster, { groupVersions, port, ca: authority.cert });
+    return {
+      ...{ gateway, url, ca: authority.cert, groupVersions, startGateway, stop },
+      get store() {
+        return store;
+      },
+      async startStore() {
+        store = await startStore();
+      },
+    };
   } catch (error) {
     await stop();
     throw error;
