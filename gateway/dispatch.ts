@@ -8,10 +8,12 @@
  * pkg/endpoints/handlers.
  */
 import { type AnswerForm, plainJson } from "./apimachinery/answer-form.ts";
+import { goTypeWord } from "./apimachinery/go-type.ts";
 import { formatGroupVersion } from "./apimachinery/gvk.ts";
 import type { HttpAnswer, HttpRequest } from "./apimachinery/http.ts";
-import { type JsonObject, JsonSyntaxError } from "./apimachinery/json.ts";
+import { isJsonObject, type JsonObject, JsonSyntaxError } from "./apimachinery/json.ts";
 import type { ObjectView } from "./apimachinery/object.ts";
+import type { WriteOptions } from "./apimachinery/options.ts";
 import type { RequestInfo } from "./apimachinery/request-info.ts";
 import {
   isImperative,
@@ -28,6 +30,7 @@ import { bodyFormat, decodeJson, decodeLoosely, decodeObject, negotiateAnswer } 
 import { patchFaults, patchMediaTypes, patchTypeOf } from "./patch/patch.ts";
 import { renderDocument, renderList, renderObject, successStatus } from "./render/render.ts";
 import {
+  fieldManagerOf,
   parseCreateOptions,
   parseDeleteOptions,
   parseGetOptions,
@@ -212,7 +215,7 @@ function protocolsOf(offered: readonly string[]): readonly string[] {
 async function answerCreate(given: DispatchRequest, tools: verbs.VerbTools): Promise<HttpAnswer> {
   const request = verbRequest(given);
   const body = await objectBody(given);
-  const options = body.options(parseCreateOptions);
+  const options = managed(given, body.options(parseCreateOptions));
   if (isImperative(given.resource.definition)) {
     const answered = await verbs.createImperative(request, tools, options, await body.decode());
     return await objectAnswer(answered.status, answered.view, request, tools);
@@ -224,19 +227,21 @@ async function answerUpdate(given: DispatchRequest, tools: verbs.VerbTools): Pro
   const request = verbRequest(given);
   if (given.info.subresource === "scale") {
     const body = await scaleBody(given);
-    const options = parseUpdateOptions(given.query);
+    const options = managed(given, parseUpdateOptions(given.query));
     const scale = verbs.takeScale(request, body, options.fieldValidation);
     const written = await verbs.updateScale(request, tools, options, () => scale);
     return documentAnswer(200, written, request.form);
   }
   const body = await objectBody(given);
-  const updated = await verbs.update(request, tools, body.options(parseUpdateOptions), await body.decode());
+  const options = managed(given, body.options(parseUpdateOptions));
+  const updated = await verbs.update(request, tools, options, await body.decode());
   return await objectAnswer(updated.created ? 201 : 200, updated.view, request, tools);
 }
 
 async function answerPatch(given: DispatchRequest, tools: verbs.VerbTools): Promise<HttpAnswer> {
   const { http, query, info } = given;
   const type = patchTypeOf(http.header("content-type"));
+  if (type === "apply") return await answerApply(given, tools);
   if (type !== "json" && type !== "merge") {
     throw unsupportedMediaType(
       `the body of the request was in an unknown format - accepted media types include: ${patchMediaTypes.join(", ")}`,
@@ -244,11 +249,40 @@ async function answerPatch(given: DispatchRequest, tools: verbs.VerbTools): Prom
   }
   const request = verbRequest(given);
   const bytes = await http.body();
-  const options = parsePatchOptions(query, false);
+  const options = managed(given, parsePatchOptions(query, false));
   const body = { type, ...(await patchValue(bytes, type)), bytes: bytes.length };
   if (info.subresource === "scale")
     return documentAnswer(200, await verbs.patchScale(request, tools, options, body), request.form);
   return await objectAnswer(200, await verbs.patch(request, tools, options, body), request, tools);
+}
+
+async function answerApply(given: DispatchRequest, tools: verbs.VerbTools): Promise<HttpAnswer> {
+  const { http, query, info } = given;
+  const request = verbRequest(given);
+  const bytes = await http.body();
+  const options = parsePatchOptions(query, true);
+  const body = { ...(await applyValue(bytes)), bytes: bytes.length };
+  if (info.subresource === "scale")
+    return documentAnswer(200, await verbs.applyScale(request, tools, options, body), request.form);
+  const { created, view } = await verbs.apply(request, tools, options, body);
+  return await objectAnswer(created ? 201 : 200, view, request, tools);
+}
+
+/** An apply patch is YAML, and so JSON too. Nothing at all is an object without fields. */
+async function applyValue(bytes: Buffer): Promise<{ value: JsonObject; strictErrors: readonly string[] }> {
+  const { value, strictErrors } = await decodeLoosely(bytes, "yaml").catch((error: unknown) => {
+    if (!(error instanceof YamlSyntaxError) && !(error instanceof JsonSyntaxError)) throw error;
+    throw badRequest(`error decoding YAML: error converting YAML to JSON: ${error.message}`);
+  });
+  if (value === null) return { value: {}, strictErrors };
+  if (isJsonObject(value)) return { value, strictErrors };
+  const why = `json: cannot unmarshal ${goTypeWord(value)} into Go value of type map[string]interface {}`;
+  throw badRequest(`error decoding YAML: error unmarshaling JSON: while decoding JSON: ${why}`);
+}
+
+/** Gives the options with the manager that stands for the client if none was named. */
+function managed<O extends WriteOptions>({ http }: DispatchRequest, options: O): O {
+  return { ...options, fieldManager: fieldManagerOf(options.fieldManager, http.header("user-agent") ?? "") };
 }
 
 async function patchValue(bytes: Buffer, type: "json" | "merge") {

@@ -16,6 +16,7 @@ import { readFileSync } from "node:fs";
 import { type Admit, admitAll } from "./admission/admission.ts";
 import type { ResourceDefinition, ResourceVersionDefinition, ServedResource } from "./apimachinery/resource.ts";
 import { finishInSlices } from "./apimachinery/steps.ts";
+import { createFieldScopes, type FieldScopes } from "./apply/apply.ts";
 import { type Authenticating, type Authenticator, givenAuthentication } from "./authn/authn.ts";
 import { type Authorizer, assertAllowed, attributesOf, noticingAggregator } from "./authz/authz.ts";
 import { createFlowControl } from "./flowcontrol/flowcontrol.ts";
@@ -144,6 +145,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const { log, shutdown = defaultShutdown, flowControl = defaultFlowControl } = options;
   const schemas = new WeakMap<ResourceVersionDefinition, Schema>();
   const tables = new WeakMap<ResourceVersionDefinition, TableColumns>();
+  const fieldScopes = new WeakMap<ResourceDefinition, FieldScopes>();
   const state = { isShuttingDown: false };
   const registered = Promise.withResolvers<void>();
   const version = versionDocument(gatewayVersion, options.effectiveVersion);
@@ -173,6 +175,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     watchcache,
     schemaOf,
     columnsOf: (resource) => columnsOf(resource, tables),
+    fieldScopesOf: (definition) => fieldScopesOf(definition, fieldScopes),
     clock: () => new Date(),
     random: Math.random,
     uuid: randomUUID,
@@ -338,6 +341,15 @@ async function compileDefinition(
     schemas.set(version, compiled.schema);
   }
   return undefined;
+}
+
+function fieldScopesOf(definition: ResourceDefinition, known: WeakMap<ResourceDefinition, FieldScopes>): FieldScopes {
+  let scopes = known.get(definition);
+  if (scopes === undefined) {
+    scopes = createFieldScopes(definition);
+    known.set(definition, scopes);
+  }
+  return scopes;
 }
 
 function columnsOf(resource: ServedResource, tables: WeakMap<ResourceVersionDefinition, TableColumns>): TableColumns {

@@ -366,11 +366,9 @@ test("PATCH tells kubectl what it looks for: the kind, dryRun, fieldValidation, 
       .map((one: JsonObject) => one["name"]);
     assert.deepEqual(query, ["dryRun", "fieldManager", "fieldValidation", "force", "pretty"]);
   }
-  assert.deepEqual(Object.keys(v3.requestBody.content), [
-    "application/json-patch+json",
-    "application/merge-patch+json",
-  ]);
-  assert.deepEqual(v2.consumes, ["application/json-patch+json", "application/merge-patch+json"]);
+  const types = ["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"];
+  assert.deepEqual(Object.keys(v3.requestBody.content), types.toSorted());
+  assert.deepEqual(v2.consumes, types);
 });
 
 test("a body is required of every write, but for DeleteOptions", async () => {

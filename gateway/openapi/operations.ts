@@ -41,8 +41,12 @@ export interface PathEntry {
   readonly operations: readonly Operation[];
 }
 
-/** Media types that PATCH takes. Server-side apply joins when it is served. */
-export const patchTypes = ["application/json-patch+json", "application/merge-patch+json"] as const;
+/** Media types that PATCH takes. */
+export const patchTypes = [
+  "application/json-patch+json",
+  "application/merge-patch+json",
+  "application/apply-patch+yaml",
+] as const;
 
 const pretty: Parameter = { name: "pretty", type: "string", description: "Whether to indent the answer." };
 const dryRun: Parameter = { name: "dryRun", type: "string", description: "`All`: check everything and store nothing." };

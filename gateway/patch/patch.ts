@@ -1,8 +1,8 @@
 /**
  * Patches: a document and a patch into the next document. Pure: what goes in is not changed.
  *
- * JSON patch and JSON merge patch; a custom resource has no strategic merge, and server-side apply
- * is not offered yet. Source: apiserver pkg/endpoints/handlers/patch.go.
+ * JSON patch and JSON merge patch. A custom resource has no strategic merge; server-side apply, which is
+ * more than a function of two documents, has a room of its own. Source: apiserver pkg/endpoints/handlers/patch.go.
  */
 import { goQuote } from "../apimachinery/go-text.ts";
 import type { JsonValue } from "../apimachinery/json.ts";
@@ -23,7 +23,11 @@ const types: Readonly<Record<string, PatchType>> = {
 };
 
 /** Media types that are taken, in the order in which a refusal lists them. */
-export const patchMediaTypes = ["application/json-patch+json", "application/merge-patch+json"] as const;
+export const patchMediaTypes = [
+  "application/json-patch+json",
+  "application/merge-patch+json",
+  "application/apply-patch+yaml",
+] as const;
 
 /** Gives the kind of patch of a Content-Type, or undefined. Parameters after `;` are ignored. */
 export function patchTypeOf(contentType: string | undefined): PatchType | undefined {

@@ -12,6 +12,7 @@ import {
   type WriteScope,
   warningsOnCreate,
 } from "../lifecycle/lifecycle.ts";
+import { tracked } from "./fields.ts";
 import { assertStoreAllows, mutate } from "./hooks.ts";
 import { takeBody } from "./intake.ts";
 import { presentInSlices } from "./present.ts";
@@ -34,7 +35,7 @@ export async function create(
   const next = await mutate(request, tools, {
     operation: "CREATE",
     scope: scopeOf(request, nameOf(accepted.object)),
-    next: accepted.object,
+    next: tracked(request, tools, options, undefined, accepted.object),
     current: undefined,
     dryRun: options.dryRun,
   });

@@ -65,7 +65,17 @@ export async function takePatched(
   return body.value;
 }
 
-function tellFaults(
+/**
+ * Takes in what an apply made: it names nothing that the schema doesn't know. Takes ownership of the value.
+ * @throws StatusError 400 for ill-typed metadata.
+ */
+export async function takeApplied(request: VerbRequest, tools: VerbTools, body: RequestBody): Promise<JsonObject> {
+  await shape(request, tools, body, "Ignore");
+  return body.value;
+}
+
+/** Warns of what a strict decoder would refuse, if that is asked for: each fault by itself. */
+export function tellFaults(
   request: VerbRequest,
   validation: WriteOptions["fieldValidation"],
   faults: readonly string[],

@@ -6,6 +6,7 @@ import { badRequest, notFound } from "../apimachinery/status.ts";
 import { finishInSlices } from "../apimachinery/steps.ts";
 import { acceptForUpdate } from "../lifecycle/lifecycle.ts";
 import { jsonPatchSteps, mergePatchSteps, parseJsonPatch } from "../patch/patch.ts";
+import { tracked } from "./fields.ts";
 import { takePatched } from "./intake.ts";
 import { takePatchedScale } from "./scale-body.ts";
 import { nextState, updateScale } from "./update.ts";
@@ -48,7 +49,8 @@ export async function patch(
       );
       const accepted = acceptForUpdate(patched, scope, "afterAdmission");
       for (const warning of accepted.warnings) request.warn(warning);
-      return await nextState(request, tools, scope, accepted.object, current.value, options.dryRun);
+      const next = tracked(request, tools, options, current.value, accepted.object);
+      return await nextState(request, tools, scope, next, current.value, options.dryRun);
     },
   });
   return written.view;

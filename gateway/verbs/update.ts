@@ -2,11 +2,13 @@
  * Update: the next state of an object, whole. Also of its status or its scale.
  * Source: apiserver pkg/endpoints/handlers/update.go, pkg/registry/rest/update.go.
  */
+
 import type { JsonObject } from "../apimachinery/json.ts";
 import type { KubeObject, ObjectView } from "../apimachinery/object.ts";
 import type { WriteOptions } from "../apimachinery/options.ts";
 import { notFound } from "../apimachinery/status.ts";
 import { finishInSlices } from "../apimachinery/steps.ts";
+import { withParentFields, withScaleFields } from "../apply/apply.ts";
 import {
   acceptForUpdate,
   assertUid,
@@ -22,6 +24,7 @@ import {
   warningsOnUpdate,
 } from "../lifecycle/lifecycle.ts";
 import { sources } from "./create.ts";
+import { tracked } from "./fields.ts";
 import { assertStoreAllows, mutate } from "./hooks.ts";
 import { takeBody } from "./intake.ts";
 import { looseScaleOf, parentWithScale, scaleOf } from "./scale.ts";
@@ -56,9 +59,10 @@ export async function update(
     async decide(current) {
       created = current === undefined;
       const { object } = accepted;
-      if (current === undefined) return await creation(request, tools, scope, object, options.dryRun);
+      if (current === undefined) return await creation(request, tools, scope, object, options);
       assertUid(object, current.value, scope);
-      return await nextState(request, tools, scope, object, current.value, options.dryRun);
+      const next = tracked(request, tools, options, current.value, object);
+      return await nextState(request, tools, scope, next, current.value, options.dryRun);
     },
   });
   return { view: written.view, created };
@@ -77,6 +81,21 @@ export async function updateScale(
   nextScale: (current: JsonObject) => JsonObject | Promise<JsonObject>,
   { checksUid = true }: { readonly checksUid?: boolean } = {},
 ): Promise<JsonObject> {
+  const next = async (live: JsonObject) => tracked(request, tools, options, live, await nextScale(live));
+  return await writeScale(request, tools, options, next, { checksUid });
+}
+
+/**
+ * Writes a Scale that has its managedFields into its parent.
+ * @throws StatusError as updateScale does.
+ */
+export async function writeScale(
+  request: VerbRequest,
+  tools: VerbTools,
+  options: WriteOptions,
+  nextScale: (live: JsonObject) => JsonObject | Promise<JsonObject>,
+  { checksUid }: { readonly checksUid: boolean },
+): Promise<JsonObject> {
   const paths = request.resource.version.scale;
   if (paths === undefined) throw notFound(resourceWord(request.resource), request.info.name);
   const scope = scopeOf(request, request.info.name);
@@ -85,9 +104,12 @@ export async function updateScale(
     dryRun: options.dryRun,
     async decide(current) {
       if (current === undefined) throw notFound(resourceWord(request.resource), request.info.name);
-      const scale = await nextScale(looseScaleOf(current.value, paths));
+      const { definition, version } = request.resource;
+      const live = withScaleFields(definition, current.value, looseScaleOf(current.value, paths));
+      const scale = await nextScale(live);
       if (checksUid) assertUid(scale, current.value, scope);
-      const next = parentWithScale(current.value, acceptForUpdate(scale, scope, "received").object, paths);
+      const parent = parentWithScale(current.value, acceptForUpdate(scale, scope, "received").object, paths);
+      const next = withParentFields(definition, version.name, parent, scale);
       return await nextState(request, tools, scope, next, current.value, options.dryRun);
     },
   });
@@ -122,12 +144,23 @@ async function creation(
   tools: VerbTools,
   scope: WriteScope,
   sent: KubeObject,
-  dryRun: boolean,
+  options: WriteOptions,
 ): Promise<WriteStep> {
   const isAllowed = request.resource.definition.createOnUpdate && request.info.subresource === "";
   if (!isAllowed) throw notFound(resourceWord(request.resource), request.info.name);
   await tools.authorize(request, "create", request.info.name);
   assertUid(sent, undefined, scope);
+  return await newState(request, tools, scope, tracked(request, tools, options, undefined, sent), options.dryRun);
+}
+
+/** Decides what becomes of an object that isn't there yet, of which a PUT or an apply makes one. */
+export async function newState(
+  request: VerbRequest,
+  tools: VerbTools,
+  scope: WriteScope,
+  sent: KubeObject,
+  dryRun: boolean,
+): Promise<WriteStep> {
   const hooked = { operation: "CREATE", scope, current: undefined, dryRun } as const;
   const mutated = await mutate(request, tools, { ...hooked, next: sent });
   const object = prepareForCreate(

@@ -4,6 +4,8 @@
  *
  * Source: apiserver pkg/endpoints/handlers, pkg/registry/generic/registry/store.go.
  */
+
+export { apply, applyScale } from "./apply.ts";
 export { connect } from "./connect.ts";
 export { create } from "./create.ts";
 export { type Answered, createImperative } from "./create-imperative.ts";

@@ -1,0 +1,104 @@
+/**
+ * Server-side apply: what a manager wants of an object, laid over whatever it is now.
+ *
+ * Source: apiserver pkg/endpoints/handlers/patch.go (applyPatcher), pkg/registry/generic/registry/store.go.
+ */
+
+import { cloneJson, type JsonObject } from "../apimachinery/json.ts";
+import { type KubeObject, metadataOf, uidOf } from "../apimachinery/object.ts";
+import type { PatchOptions } from "../apimachinery/options.ts";
+import { badRequest, conflict, notFound } from "../apimachinery/status.ts";
+import { applyPatch } from "../apply/apply.ts";
+import { acceptForUpdate } from "../lifecycle/lifecycle.ts";
+import { fieldScopeOf } from "./fields.ts";
+import { takeApplied, tellFaults } from "./intake.ts";
+import { newState, nextState, type Updated, writeScale } from "./update.ts";
+import { keyOf, type RequestBody, resourceWord, type VerbRequest, type VerbTools } from "./verb-request.ts";
+import { applyWrite, scopeOf } from "./write.ts";
+
+/**
+ * Applies the body to the object that the URL names, or to its status; makes the object if there is none.
+ * @throws StatusError 400 and 422 for what is wrong with it or with what it makes, 404 for the status of
+ *   what isn't there, 409 for fields of others, 500 for what doesn't fit the schema.
+ */
+export async function apply(
+  request: VerbRequest,
+  tools: VerbTools,
+  options: PatchOptions,
+  body: RequestBody,
+): Promise<Updated> {
+  const scope = scopeOf(request, request.info.name, request.info.subresource === "status" ? "status" : "");
+  let created = false;
+  const written = await applyWrite(request, tools, {
+    key: keyOf(request),
+    dryRun: options.dryRun,
+    async decide(current) {
+      created = current === undefined;
+      const word = resourceWord(request.resource);
+      if (created && scope.subresource !== "") throw notFound(word, scope.name);
+      const merged = applyBody(request, tools, options, body, current?.value);
+      tellStrictErrors(request, options, body);
+      if (current === undefined && uidOf(merged) !== "") {
+        const why = `uid mismatch: the provided object specified uid ${uidOf(merged)}, and no existing object was found`;
+        throw conflict(word, scope.name, why);
+      }
+      const bytes = body.bytes + (current?.json.length ?? 0);
+      const taken = await takeApplied(request, tools, { value: cloneJson(merged), strictErrors: [], bytes });
+      const { object, warnings } = acceptForUpdate(taken, scope, "afterAdmission");
+      for (const warning of warnings) request.warn(warning);
+      if (current !== undefined) return await nextState(request, tools, scope, object, current.value, options.dryRun);
+      await tools.authorize(request, "create", scope.name);
+      return await newState(request, tools, scope, withoutResourceVersion(object), options.dryRun);
+    },
+  });
+  return { view: written.view, created };
+}
+
+/** Applies the body to the Scale of an object. @throws StatusError as apply does. */
+export async function applyScale(
+  request: VerbRequest,
+  tools: VerbTools,
+  options: PatchOptions,
+  body: RequestBody,
+): Promise<JsonObject> {
+  const nextScale = (live: JsonObject) => {
+    const scale = applyBody(request, tools, options, body, live);
+    tellStrictErrors(request, options, body);
+    return scale;
+  };
+  return await writeScale(request, tools, options, nextScale, { checksUid: false });
+}
+
+function applyBody(
+  request: VerbRequest,
+  tools: VerbTools,
+  options: PatchOptions,
+  body: RequestBody,
+  live: KubeObject | undefined,
+): KubeObject {
+  return applyPatch(fieldScopeOf(request, tools), {
+    live,
+    patch: body.value,
+    manager: options.fieldManager,
+    force: options.force === true,
+    now: tools.clock(),
+  });
+}
+
+/** What comes twice in the patch is told when the patch itself has passed. */
+function tellStrictErrors(
+  request: VerbRequest,
+  { fieldValidation }: PatchOptions,
+  { strictErrors }: RequestBody,
+): void {
+  if (fieldValidation === "Strict" && strictErrors.length > 0) {
+    throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${strictErrors.join(", ")}`);
+  }
+  tellFaults(request, fieldValidation, strictErrors);
+}
+
+function withoutResourceVersion(object: KubeObject): KubeObject {
+  const metadata: JsonObject = { ...metadataOf(object) };
+  delete metadata["resourceVersion"];
+  return { ...object, metadata };
+}

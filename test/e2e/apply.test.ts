@@ -1,0 +1,79 @@
+/** Server-side apply through the gateway: kube-apiserver's recorded answers, and kubectl. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+import { createApiClient } from "../support/api-client.ts";
+import { type Dev, startDev } from "../support/dev.ts";
+import { type Answered, applyRequests, askAll } from "./apply-requests.ts";
+import { describeKubectlApply } from "./kubectl-apply.ts";
+
+const recording = new URL("../fixtures/apply-answers.json", import.meta.url);
+
+describe("annex dev", () => {
+  let dev: Dev;
+  before(async () => {
+    dev = await startDev({ store: "memory" });
+  });
+  after(async () => {
+    await dev.stop();
+  });
+
+  test(`answers ${applyRequests.length} requests about field management as kube-apiserver was recorded to`, async () => {
+    const client = createApiClient(dev.kubeconfig);
+    const ours = await askAll(client);
+    client.close();
+    const theirs = JSON.parse(readFileSync(recording, "utf8")) as { answers: Answered[] };
+    for (const [index, answer] of ours.entries()) {
+      assert.deepEqual(answer, theirs.answers[index], JSON.stringify(applyRequests[index]));
+    }
+    assert.equal(ours.length, theirs.answers.length);
+  });
+
+  test("takes a Scale that is applied, and its owner's fields with it", async () => {
+    const client = createApiClient(dev.kubeconfig);
+    const path = "/apis/example.annex.dev/v1/namespaces/scale/widgets";
+    const send = async (method: string, rest: string, body: object, type = "application/json") => {
+      const headers = { "Content-Type": type };
+      const { status, text } = await client.ask({ method, path: path + rest, headers, body: JSON.stringify(body) });
+      return { status, body: JSON.parse(text) };
+    };
+    const widget = {
+      apiVersion: "example.annex.dev/v1",
+      kind: "Widget",
+      metadata: { name: "a" },
+      spec: { color: "red" },
+    };
+    assert.equal((await send("POST", "?fieldManager=alice", widget)).status, 201);
+    const scale = {
+      apiVersion: "autoscaling/v1",
+      kind: "Scale",
+      metadata: { name: "a", namespace: "scale" },
+      spec: { replicas: 7 },
+    };
+    const apply = (query: string) =>
+      send("PATCH", `/a/scale?fieldManager=bob${query}`, scale, "application/apply-patch+yaml");
+    const refused = await apply("");
+    assert.equal(refused.status, 409);
+    assert.equal(
+      refused.body.message,
+      'Apply failed with 1 conflict: conflict with "alice" using autoscaling/v1: .spec.replicas',
+    );
+    assert.equal((await apply("&force=true")).body.spec.replicas, 7);
+    const { metadata } = JSON.parse((await client.ask({ method: "GET", path: `${path}/a` })).text);
+    assert.deepEqual(
+      metadata.managedFields.map((one: Record<string, unknown>) => [
+        one["manager"],
+        one["operation"],
+        one["subresource"],
+        one["apiVersion"],
+      ]),
+      [
+        ["bob", "Apply", "scale", "example.annex.dev/v1"],
+        ["alice", "Update", undefined, "example.annex.dev/v1"],
+      ],
+    );
+    client.close();
+  });
+
+  describeKubectlApply(() => ({ kubeconfig: dev.kubeconfig, hasNamespaces: false, collectsGarbage: false }));
+});

@@ -1,0 +1,45 @@
+/** What the tests of apply expect of Annex is what kube-apiserver does with the same definition. */
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { createApiClient } from "../../support/api-client.ts";
+import { root } from "../../support/checkout.ts";
+import { runKubectl } from "../../support/kubectl.ts";
+import { type Answered, applyRequests, askAll } from "../apply-requests.ts";
+import { describeKubectlApply } from "../kubectl-apply.ts";
+import { kubernetesVersion } from "./binaries.ts";
+import { type Cluster, startCluster } from "./cluster.ts";
+
+const recording = new URL("../../fixtures/apply-answers.json", import.meta.url);
+
+describe("kube-apiserver", () => {
+  let cluster: Cluster;
+  before(async () => {
+    cluster = await startCluster();
+    const applied = await runKubectl(["apply", "--server-side", "-f", join(root, "stores/sql/examples")], cluster);
+    assert.equal(applied.code, 0, applied.stderr);
+    const established = ["wait", "--for=condition=Established", "crd", "--all"];
+    assert.equal((await runKubectl(established, cluster)).code, 0);
+    // Established is a little before it is served.
+    const served = ["get", "widgets.example.annex.dev,regions.example.annex.dev", "-A"];
+    for (let tries = 0; (await runKubectl(served, cluster)).code !== 0; tries++) assert.ok(tries < 20);
+  });
+  after(async () => {
+    await cluster.stop();
+  });
+
+  test(`answers ${applyRequests.length} requests as it was recorded to; ANNEX_RECORD=1 records`, async () => {
+    const client = createApiClient(cluster.kubeconfig);
+    const answers = await askAll(client);
+    client.close();
+    if (process.env["ANNEX_RECORD"] === "1") {
+      const lines = answers.map((answer) => `    ${JSON.stringify(answer)}`).join(",\n");
+      writeFileSync(recording, `{\n  "kubernetes": "${kubernetesVersion()}",\n  "answers": [\n${lines}\n  ]\n}\n`);
+    }
+    const { answers: recorded } = JSON.parse(readFileSync(recording, "utf8")) as { answers: Answered[] };
+    assert.deepEqual(answers, recorded);
+  });
+
+  describeKubectlApply(() => ({ kubeconfig: cluster.kubeconfig, hasNamespaces: true, collectsGarbage: true }));
+});
