@@ -1,6 +1,7 @@
 /** Keeps the list of updaters short. Source: apimachinery pkg/util/managedfields/internal/capmanagers.go. */
-import { compareText, ownerId, secondsOf } from "./managed-fields.ts";
+import { compareTimes, ownerId } from "./managed-fields.ts";
 import type { Owner } from "./ownership.ts";
+import { compareText } from "./path-element.ts";
 import { union } from "./path-set.ts";
 
 /** Entries of updates that are kept apart, as in Kubernetes. */
@@ -10,7 +11,7 @@ const maxUpdaters = 10;
 export function mergeAncient(owners: Map<string, Owner>): void {
   const updaters = [...owners].filter(([, owner]) => owner.operation === "Update");
   if (updaters.length <= maxUpdaters) return;
-  updaters.sort(([a, left], [b, right]) => secondsOf(left) - secondsOf(right) || compareText(a, b));
+  updaters.sort(([a, left], [b, right]) => compareTimes(left, right) || compareText(a, b));
   let count = updaters.length;
   const firstOfVersion = new Map<string, string>();
   for (const [id, owner] of updaters) {

@@ -1,9 +1,9 @@
 /** The answer to an apply that others' fields stand against. Source: apimachinery pkg/util/managedfields/internal/conflict.go. */
 import { goQuote } from "../apimachinery/go-text.ts";
 import { StatusError } from "../apimachinery/status.ts";
-import { compareText, ownerId } from "./managed-fields.ts";
+import { ownerId } from "./managed-fields.ts";
 import type { Conflict, Owner } from "./ownership.ts";
-import { formatPath } from "./path-element.ts";
+import { compareText, formatPath } from "./path-element.ts";
 
 /** Gives 409 Conflict with a cause for each field. */
 export function conflictStatus(conflicts: readonly Conflict[]): StatusError {

@@ -17,18 +17,21 @@ import {
 import { type KubeObject, metadataOf } from "../apimachinery/object.ts";
 import { ApplyError } from "./apply-error.ts";
 import type { Owner, Owners } from "./ownership.ts";
+import { compareText } from "./path-element.ts";
 import { emptySet, type PathSet, readPathSet } from "./path-set.ts";
 
 /** What tells an owner from the others: an applier is the same one in each version. */
 export function ownerId(owner: Pick<Owner, "manager" | "operation" | "apiVersion" | "subresource">): string {
   const { manager, operation, apiVersion, subresource } = owner;
-  const fields = [
-    manager === "" ? "" : `"manager":${encodeJson(manager)}`,
-    `"operation":"${operation}"`,
-    operation === "Apply" || apiVersion === "" ? "" : `"apiVersion":${encodeJson(apiVersion)}`,
-    subresource === "" ? "" : `"subresource":${encodeJson(subresource)}`,
-  ];
-  return `{${fields.filter((field) => field !== "").join(",")}}`;
+  let id = manager === "" ? "{" : `{"manager":${quoted(manager)},`;
+  id += `"operation":"${operation}"`;
+  if (operation === "Update" && apiVersion !== "") id += `,"apiVersion":${quoted(apiVersion)}`;
+  if (subresource !== "") id += `,"subresource":${quoted(subresource)}`;
+  return `${id}}`;
+}
+
+function quoted(text: string): string {
+  return /^[\w./: -]*$/.test(text) ? `"${text}"` : encodeJson(text);
 }
 
 /** Gives the entries of an object, undefined if it has no list of them. */
@@ -114,23 +117,20 @@ function entryFrom({ manager, operation, apiVersion, subresource, time, set }: O
 function compareOwners(a: Owner, b: Owner): number {
   return (
     compareText(a.operation, b.operation) ||
-    secondsOf(a) - secondsOf(b) ||
+    compareTimes(a, b) ||
     compareText(a.manager, b.manager) ||
     compareText(a.apiVersion, b.apiVersion) ||
     compareText(a.subresource, b.subresource)
   );
 }
 
-/** Gives the seconds of an owner's last change; 0 if it isn't known. */
-export function secondsOf({ time }: Owner): number {
-  const ms = time === undefined ? 0 : Date.parse(time);
-  return Number.isNaN(ms) ? 0 : Math.floor(ms / 1000);
+/** Orders owners by their last change: those of whom it isn't known first, as if it were 1970. */
+export function compareTimes(a: Owner, b: Owner): number {
+  const [left, right] = [a.time ?? epoch, b.time ?? epoch];
+  return left === right ? 0 : left < right ? -1 : 1;
 }
 
-/** Orders texts by their bytes. */
-export function compareText(a: string, b: string): number {
-  return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));
-}
+const epoch = "1970-01-01T00:00:00Z";
 
 /** Gives the object with other entries, or none. Nothing but metadata is copied. */
 export function withEntries(object: KubeObject, entries: JsonArray | undefined): KubeObject {

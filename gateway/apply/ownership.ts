@@ -15,6 +15,7 @@ import { type Comparison, compare } from "./compare.ts";
 import { fieldSetOf } from "./field-set.ts";
 import { ItemError } from "./list-items.ts";
 import { merge } from "./merge.ts";
+import { compareText } from "./path-element.ts";
 import {
   difference,
   emptySet,
@@ -153,27 +154,31 @@ function takeFromOthers(rules: VersionRules, write: Write, owners: Map<string, O
     "failed to convert old object: ": live,
     "failed to convert new object: ": next,
   });
-  const comparisons = new Map<string, Comparison>();
-  const comparisonIn = (apiVersion: string): Comparison => {
+  const comparisons = new Map<string, Comparison & { readonly changed: PathSet }>();
+  const comparisonIn = (apiVersion: string) => {
     const known = comparisons.get(apiVersion);
     if (known !== undefined) return known;
     const { removed, modified, added } = comparisonOf(types(apiVersion), live, next);
-    const found = {
+    const left = {
       removed: withoutReset(rules, apiVersion, removed),
       modified: withoutReset(rules, apiVersion, modified),
       added: withoutReset(rules, apiVersion, added),
     };
+    const found = { ...left, changed: union(left.modified, left.added) };
     comparisons.set(apiVersion, found);
     return found;
   };
   const own = comparisonIn(self.apiVersion);
   const conflicts: Conflict[] = [];
-  for (const [other, owner] of [...owners].sort(byId)) {
-    if (other === id) continue;
-    const { removed, modified, added } = comparisonIn(owner.apiVersion);
-    const taken = intersection(owner.set, union(modified, added));
+  const others = [...owners].filter(([other]) => other !== id);
+  // Their order shows in conflicts alone.
+  if (!force) others.sort(([a], [b]) => compareText(a, b));
+  for (const [other, owner] of others) {
+    const { removed, changed } = comparisonIn(owner.apiVersion);
+    const taken = intersection(owner.set, changed);
     if (!force) for (const path of pathsOf(taken)) conflicts.push({ owner, path });
-    setOwner(owners, other, { ...owner, set: difference(difference(owner.set, taken), removed) });
+    const set = difference(difference(owner.set, taken), removed);
+    if (set !== owner.set || isEmpty(set)) setOwner(owners, other, { ...owner, set });
   }
   if (conflicts.length > 0) throw new ApplyConflicts(conflicts);
   const mine = owners.get(id);
@@ -190,10 +195,6 @@ function comparisonOf(type: ApplyType, live: JsonObject, next: JsonObject): Comp
     const why = validationError(type, next, { allowDuplicates: true }) ?? error.message;
     throw new ApplyError(`failed to compare objects: ${why}`, { cause: error });
   }
-}
-
-function byId([a]: readonly [string, Owner], [b]: readonly [string, Owner]): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 /** Who owns nothing is no owner. */

@@ -134,9 +134,15 @@ function compareKeys(a: JsonObject, b: JsonObject): number {
   return left.length - right.length;
 }
 
-function compareText(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+/** Orders texts by their bytes. */
+export function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  // Where there are surrogates, the order of UTF-16 is another one.
+  if (surrogate.test(a) || surrogate.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  return a < b ? -1 : 1;
 }
+
+const surrogate = /[\ud800-\udfff]/;
 
 /** Orders scalars: numbers, strings, booleans, null. What else a client calls a key comes last. */
 function compareValues(a: JsonValue, b: JsonValue): number {

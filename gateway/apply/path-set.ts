@@ -52,11 +52,6 @@ export function nodeOf(member: boolean, children: PathSet | undefined): PathSet 
   return children;
 }
 
-/** Gives the elements directly below, in no order. */
-export function elementsOf(set: PathSet): string[] {
-  return Object.keys(set).filter((element) => element !== self);
-}
-
 /** Gives the set of one path. */
 export function setOfPath(path: readonly string[]): PathSet {
   return path.reduceRight<PathSet>((node, element) => {
@@ -87,7 +82,7 @@ function unionOfNodes(a: PathSet, b: PathSet): PathSet {
   if (isEmpty(a)) return asMember(b);
   if (isEmpty(b)) return asMember(a);
   let out: PathSet | undefined;
-  for (const element of Object.keys(b)) {
+  for (const element in b) {
     const [mine, theirs] = [below(a, element), below(b, element) as PathSet];
     const both = mine === undefined ? theirs : unionOfNodes(mine, theirs);
     if (both === mine) continue;
@@ -112,9 +107,9 @@ export function intersection(a: PathSet, b: PathSet): PathSet {
 
 function childrenInBoth(a: PathSet, b: PathSet): PathSet | undefined {
   let out: PathSet | undefined;
-  for (const element of elementsOf(b)) {
+  for (const element in b) {
     const [mine, theirs] = [below(a, element), below(b, element) as PathSet];
-    if (mine === undefined) continue;
+    if (mine === undefined || element === self) continue;
     const both = nodeOf(isMember(mine) && isMember(theirs), childrenInBoth(mine, theirs));
     if (both === undefined) continue;
     out ??= newJsonObject();
@@ -146,9 +141,9 @@ type LeftOfNode = (mine: PathSet, theirs: PathSet) => PathSet | undefined;
 /** What `left` leaves of each child that both have; the node's own membership stays. */
 function withoutChildren(a: PathSet, b: PathSet, left: LeftOfNode): PathSet {
   let out: PathSet | undefined;
-  for (const element of elementsOf(b)) {
+  for (const element in b) {
     const mine = below(a, element);
-    if (mine === undefined) continue;
+    if (mine === undefined || element === self) continue;
     const rest = left(mine, below(b, element) as PathSet);
     if (rest === mine) continue;
     out ??= copyOf(a);
@@ -174,7 +169,8 @@ function canonical(node: PathSet): PathSet | undefined {
 /** Gives the set with each node directly below exchanged. */
 export function mapNodes(set: PathSet, change: (element: string, node: PathSet) => PathSet): PathSet {
   let out: PathSet | undefined;
-  for (const element of elementsOf(set)) {
+  for (const element in set) {
+    if (element === self) continue;
     const node = below(set, element) as PathSet;
     const next = change(element, node);
     if (next === node) continue;
@@ -186,7 +182,7 @@ export function mapNodes(set: PathSet, change: (element: string, node: PathSet) 
 
 function copyOf(set: PathSet): PathSet {
   const out = newJsonObject();
-  for (const key of Object.keys(set)) out[key] = set[key] as PathSet;
+  for (const key in set) out[key] = set[key] as PathSet;
   return out;
 }
 
@@ -194,7 +190,9 @@ function copyOf(set: PathSet): PathSet {
 export function pathsOf(set: PathSet): string[][] {
   const paths: string[][] = [];
   const visit = (node: PathSet, path: readonly string[]): void => {
-    const elements = elementsOf(node).sort(compareElements);
+    const elements = Object.keys(node)
+      .filter((element) => element !== self)
+      .sort(compareElements);
     for (const element of elements) if (isMember(below(node, element) as PathSet)) paths.push([...path, element]);
     for (const element of elements) visit(below(node, element) as PathSet, [...path, element]);
   };

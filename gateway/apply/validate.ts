@@ -1,14 +1,14 @@
 /**
  * Whether a value fits its type, in the words of structured-merge-diff.
  *
- * Of several faults Kubernetes tells them in no order; here they come in the order of the fields.
+ * Kubernetes tells several faults in no order; here they come in the order in which fields were sent.
  * Source: structured-merge-diff typed/{validate,helpers}.go.
  */
-import { isJsonObject, type JsonValue, sortedKeys } from "../apimachinery/json.ts";
+import { isJsonObject, type JsonValue } from "../apimachinery/json.ts";
 import { type ApplyType, type ListType, type MapType, type ScalarType, treatedAs, typeOfKey } from "./apply-type.ts";
 import { goPlain, goSyntax, goType } from "./go-value.ts";
 import { elementOfItem, ItemError } from "./list-items.ts";
-import { fieldElement, formatElement } from "./path-element.ts";
+import { formatElement } from "./path-element.ts";
 
 /** What is wrong, and where: `.spec.size`, seen from the value that is walked. */
 interface Fault {
@@ -55,8 +55,7 @@ function visit(type: ApplyType, value: JsonValue, walk: Walk): void {
 
 function visitScalar(scalar: ScalarType, value: JsonValue, walk: Walk): void {
   const kind = typeof value === "bigint" ? "number" : typeof value;
-  const wanted = { numeric: "number", string: "string", boolean: "boolean", untyped: kind }[scalar];
-  if (kind === wanted && kind !== "object") return;
+  if (kind === kindOf[scalar] || (scalar === "untyped" && kind !== "object")) return;
   const message = {
     numeric: () => `expected numeric (int or float), got ${goType(value)}`,
     string: () => `expected string, got &value.valueUnstructured{Value:${goSyntax(value)}}`,
@@ -66,15 +65,19 @@ function visitScalar(scalar: ScalarType, value: JsonValue, walk: Walk): void {
   walk.faults.push({ path: "", message: message() });
 }
 
+const kindOf = { numeric: "number", string: "string", boolean: "boolean", untyped: "" } as const;
+
 function visitList(list: ListType, value: JsonValue, walk: Walk): void {
   if (!Array.isArray(value)) {
     walk.faults.push({ path: "", message: `expected list, got &{${goPlain(value)}}` });
     return;
   }
+  if (list.isAtomic && list.items.isOpen) return;
   const seen = new Set<string>();
   for (const [index, item] of value.entries()) {
-    let element = `i:${index}`;
-    if (!list.isAtomic) {
+    let element = "";
+    if (list.isAtomic) element = `i:${index}`;
+    else {
       try {
         element = elementOfItem(list, item);
       } catch (error) {
@@ -87,7 +90,7 @@ function visitList(list: ListType, value: JsonValue, walk: Walk): void {
       }
       seen.add(element);
     }
-    visitBelow(list.items, item, element, walk);
+    if (!list.items.isOpen) visitBelow(list.items, item, () => formatElement(element), walk);
   }
 }
 
@@ -96,23 +99,23 @@ function visitMap(map: MapType, value: JsonValue, walk: Walk): void {
     walk.faults.push({ path: "", message: `expected map, got &{${goPlain(value)}}` });
     return;
   }
-  for (const key of sortedKeys(value)) {
+  for (const key of Object.keys(value)) {
     const type = typeOfKey(map, key);
     if (type === undefined) {
-      walk.faults.push({ path: formatElement(fieldElement(key)), message: "field not declared in schema" });
+      walk.faults.push({ path: `.${key}`, message: "field not declared in schema" });
       return;
     }
-    visitBelow(type, value[key] as JsonValue, fieldElement(key), walk);
+    if (!type.isOpen) visitBelow(type, value[key] as JsonValue, () => `.${key}`, walk);
   }
 }
 
 /** Paths are put together only where something is wrong. */
-function visitBelow(type: ApplyType, value: JsonValue, element: string, walk: Walk): void {
+function visitBelow(type: ApplyType, value: JsonValue, step: () => string, walk: Walk): void {
   const { faults } = walk;
   const before = faults.length;
   visit(type, value, walk);
   for (let index = before; index < faults.length; index++) {
     const { path, message } = faults[index] as Fault;
-    faults[index] = { path: formatElement(element) + path, message };
+    faults[index] = { path: step() + path, message };
   }
 }
