@@ -1,9 +1,10 @@
 /**
  * Requests to which field management matters, one after the other, and what is looked at in the answers.
  *
- * kube-apiserver's answers are recorded (test/fixtures/apply-answers.json), so that Annex is held against
+ * kube-apiserver's answers are recorded (test/fixtures/apply-answers.jsonl), so that Annex is held against
  * them where there is no Go.
  */
+import { readFileSync, writeFileSync } from "node:fs";
 import type { JsonObject, JsonValue } from "../../gateway/apimachinery/json.ts";
 import { isJsonObject } from "../../gateway/apimachinery/json.ts";
 import type { ApiClient } from "../support/api-client.ts";
@@ -294,6 +295,19 @@ export const applyRequests: readonly Asked[] = [
   ),
   { method: "GET", name: "given" },
 ];
+
+const recording = new URL("../fixtures/apply-answers.jsonl", import.meta.url);
+
+/** Reads kube-apiserver's answers, an answer a line. */
+export function readAnswers(): Answered[] {
+  const lines = readFileSync(recording, "utf8").trimEnd().split("\n");
+  return lines.map((line) => JSON.parse(line) as Answered);
+}
+
+/** Records kube-apiserver's answers. */
+export function writeAnswers(answers: readonly Answered[]): void {
+  writeFileSync(recording, answers.map((answer) => `${JSON.stringify(answer)}\n`).join(""));
+}
 
 /** Asks all, and gives what is compared. */
 export async function askAll(client: ApiClient): Promise<Answered[]> {

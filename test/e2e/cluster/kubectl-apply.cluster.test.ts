@@ -1,17 +1,13 @@
 /** What the tests of apply expect of Annex is what kube-apiserver does with the same definition. */
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { createApiClient } from "../../support/api-client.ts";
 import { root } from "../../support/checkout.ts";
 import { runKubectl } from "../../support/kubectl.ts";
-import { type Answered, applyRequests, askAll } from "../apply-requests.ts";
+import { applyRequests, askAll, readAnswers, writeAnswers } from "../apply-requests.ts";
 import { describeKubectlApply } from "../kubectl-apply.ts";
-import { kubernetesVersion } from "./binaries.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
-
-const recording = new URL("../../fixtures/apply-answers.json", import.meta.url);
 
 describe("kube-apiserver", () => {
   let cluster: Cluster;
@@ -33,12 +29,8 @@ describe("kube-apiserver", () => {
     const client = createApiClient(cluster.kubeconfig);
     const answers = await askAll(client);
     client.close();
-    if (process.env["ANNEX_RECORD"] === "1") {
-      const lines = answers.map((answer) => `    ${JSON.stringify(answer)}`).join(",\n");
-      writeFileSync(recording, `{\n  "kubernetes": "${kubernetesVersion()}",\n  "answers": [\n${lines}\n  ]\n}\n`);
-    }
-    const { answers: recorded } = JSON.parse(readFileSync(recording, "utf8")) as { answers: Answered[] };
-    assert.deepEqual(answers, recorded);
+    if (process.env["ANNEX_RECORD"] === "1") writeAnswers(answers);
+    assert.deepEqual(answers, readAnswers());
   });
 
   describeKubectlApply(() => ({ kubeconfig: cluster.kubeconfig, hasNamespaces: true, collectsGarbage: true }));
