@@ -45,6 +45,8 @@ export interface Aggregated {
   readonly url: string;
   /** Of its serving certificate, PEM. */
   readonly ca: string;
+  /** Issues another serving certificate and puts it in the place of the one before. @returns it, PEM. */
+  renew(): Promise<string>;
   /** `group/version` of each APIService. */
   readonly groupVersions: readonly string[];
   stop(): Promise<void>;
@@ -94,7 +96,10 @@ export async function startAggregated(cluster: Cluster, options: AggregatedOptio
   };
   const authority = await createAuthority("annex-serving-ca");
   const names = ["localhost", `${service}.${namespace}.svc`];
-  const serving = await issueServerCertificate(authority, { names, ips: ["127.0.0.1"] });
+  const serve = async () => {
+    const { cert, key } = await issueServerCertificate(authority, { names, ips: ["127.0.0.1"] });
+    return { cert, files: { certFile: file("tls.crt", cert), keyFile: file("tls.key", key) } };
+  };
   const crds = options.crds.flatMap((path) => ["--crds", path]);
   const listen = `unix:${join(folder, "store.sock")}`;
   const startStore = () =>
@@ -103,12 +108,7 @@ export async function startAggregated(cluster: Cluster, options: AggregatedOptio
   const document = {
     apiVersion: "gateway.annex.dev/v1alpha1",
     kind: "GatewayConfiguration",
-    listen: {
-      host: "127.0.0.1",
-      port: 0,
-      certFile: file("tls.crt", serving.cert),
-      keyFile: file("tls.key", serving.key),
-    },
+    listen: { host: "127.0.0.1", port: 0, ...(await serve()).files },
     authentication: {
       requestHeader: {
         clientCAFile: cluster.pki.frontProxyCa,
@@ -138,6 +138,7 @@ export async function startAggregated(cluster: Cluster, options: AggregatedOptio
     await register(cluster, { groupVersions, port, ca: authority.cert });
     return {
       ...{ gateway, url, ca: authority.cert, groupVersions, startGateway, stop },
+      renew: async () => (await serve()).cert,
       get store() {
         return store;
       },

@@ -3,45 +3,16 @@
  * gateway's own port people try to be somebody else.
  */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
-import { Agent, request } from "node:https";
-import type { Socket } from "node:net";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { clientAuth, cn, type Issued, issue } from "../../../gateway/authn/certificates.fixture.ts";
 import { issueClientCertificate } from "../../../gateway/certificates/certificates.ts";
-import { root } from "../../support/checkout.ts";
 import { eventually } from "../../support/eventually.ts";
 import { runKubectl } from "../../support/kubectl.ts";
-import { type Aggregated, startAggregated } from "./aggregated.ts";
+import type { Aggregated } from "./aggregated.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
-
-/** What the gateway may do in the cluster: read whom it trusts and which namespaces there are, and ask for reviews. */
-const gatewayRights = `
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: annex-gateway, namespace: kube-system}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: extension-apiserver-authentication-reader}
-subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: annex-gateway}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: annex-gateway}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: system:auth-delegator}
-subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: annex-gateway}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: annex-gateway}
-rules: [{apiGroups: [""], resources: [namespaces], verbs: [get, list, watch]}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: annex-gateway-namespaces}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: annex-gateway}
-subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: annex-gateway}]
-`;
+import { connectTo, kubeconfigWith, startDelegating } from "./delegating.ts";
 
 /** kube-apiserver as an issuer of ID tokens: whoever asks may read its keys. */
 const issuerRights = `
@@ -52,7 +23,6 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: system:s
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: system:unauthenticated}]
 `;
 
-const widgets = "/apis/example.annex.dev/v1/namespaces/default/widgets";
 const configMap = ["configmap", "-n", "kube-system", "extension-apiserver-authentication"];
 const account = "system:serviceaccount:default:default";
 
@@ -67,24 +37,15 @@ describe("authentication in a cluster", () => {
 
   before(async () => {
     cluster = await startCluster({ controllerManager: false });
-    await kubectl(["apply", "-f", "-"], `${gatewayRights}---${issuerRights}`);
+    await kubectl(["apply", "-f", "-"], issuerRights);
     await kubectl(["create", "serviceaccount", "default", "-n", "default"]);
-    const kubeconfigFile = await kubeconfigOf(cluster, "annex-gateway");
-    annex = await startAggregated(cluster, {
-      crds: [join(root, "stores/sql/examples")],
-      config: () => ({
-        authentication: {
-          cluster: {},
-          jwt: [
-            {
-              issuer: { url: cluster.url, audiences: ["annex"], certificateAuthorityFile: cluster.pki.ca },
-              claimMappings: { username: { claim: "sub", prefix: "signed:" } },
-            },
-          ],
+    annex = await startDelegating(cluster, {
+      jwt: [
+        {
+          issuer: { url: cluster.url, audiences: ["annex"], certificateAuthorityFile: cluster.pki.ca },
+          claimMappings: { username: { claim: "sub", prefix: "signed:" } },
         },
-        authorization: { cluster: "review" },
-        cluster: { kubeconfigFile },
-      }),
+      ],
     });
   });
   after(async () => {
@@ -93,7 +54,7 @@ describe("authentication in a cluster", () => {
   });
 
   /** A connection past kube-apiserver, kept: each request says who the gateway took it for. */
-  const connect = (pair: { readonly cert?: string; readonly key?: string } = {}) => createConnection(annex, pair);
+  const connect = (pair: { readonly cert?: string; readonly key?: string } = {}) => connectTo(annex, pair);
   const frontProxy = () => ({
     cert: readFileSync(cluster.pki.frontProxy.cert, "utf8"),
     key: readFileSync(cluster.pki.frontProxy.key, "utf8"),
@@ -104,7 +65,9 @@ describe("authentication in a cluster", () => {
       (await runKubectl(["get", "widgets", "-n", "default", ...args], cluster)).stderr;
     assert.match(await refused("--as=ann", "--as-group=dev"), /: User "ann" cannot list resource "widgets"/);
     const token = (await kubectl(["create", "token", "default", "-n", "default"])).trim();
-    const byToken = await runKubectl(["get", "widgets", "-n", "default"], { kubeconfig: tokenConfig(cluster, token) });
+    const byToken = await runKubectl(["get", "widgets", "-n", "default"], {
+      kubeconfig: kubeconfigWith(cluster, "token", { token }),
+    });
     assert.match(byToken.stderr, new RegExp(`: User "${account}" cannot list resource "widgets"`));
     assert.equal(await kubectl(["get", "widgets", "-n", "default"]), "");
   });
@@ -227,55 +190,4 @@ async function clientOf(authority: Issued, name: string, lastsMs = 3_600_000) {
 async function frontProxyAuthority(cluster: Cluster) {
   const key = readFileSync(join(cluster.dataDir, "pki/front-proxy-ca.key"), "utf8");
   return { cert: readFileSync(cluster.pki.frontProxyCa, "utf8"), key };
-}
-
-async function kubeconfigOf(cluster: Cluster, name: string): Promise<string> {
-  const key = readFileSync(join(cluster.dataDir, "pki/ca.key"), "utf8");
-  const pair = await issueClientCertificate({ cert: readFileSync(cluster.pki.ca, "utf8"), key }, { name, groups: [] });
-  const base64 = (text: string) => Buffer.from(text).toString("base64");
-  return writeConfig(cluster, name, {
-    "client-certificate-data": base64(pair.cert),
-    "client-key-data": base64(pair.key),
-  });
-}
-
-function tokenConfig(cluster: Cluster, token: string): string {
-  return writeConfig(cluster, "token", { token });
-}
-
-function writeConfig(cluster: Cluster, name: string, user: object): string {
-  const file = join(cluster.dataDir, `${name}.kubeconfig`);
-  const config = {
-    apiVersion: "v1",
-    kind: "Config",
-    clusters: [{ name: "c", cluster: { server: cluster.url, "certificate-authority": cluster.pki.ca } }],
-    users: [{ name: "u", user }],
-    contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
-    "current-context": "x",
-  };
-  writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
-  return file;
-}
-
-/** One connection to the gateway, kept from request to request. */
-function createConnection({ url, ca }: Aggregated, pair: { readonly cert?: string; readonly key?: string }) {
-  const agent = new Agent({ ca, ...pair, keepAlive: true, maxSockets: 1 });
-  const sockets = new Set<Socket>();
-  return {
-    /** Gives the user that the gateway takes a request for, by its refusal to list widgets; else the status. */
-    async as(...headers: readonly string[]): Promise<string | number> {
-      const host = new URL(url).host;
-      const raw = ["Host", host, ...headers.map((one) => Buffer.from(one).toString("latin1"))];
-      const asked = request(`${url}${widgets}`, { agent, headers: raw });
-      asked.once("socket", (socket) => sockets.add(socket));
-      asked.end();
-      const [reply] = await once(asked, "response");
-      let text = "";
-      for await (const chunk of reply.setEncoding("utf8")) text += chunk;
-      if (reply.statusCode !== 403) return reply.statusCode;
-      return /User "(.*)" cannot (?:list|impersonate)/.exec(JSON.parse(text).message)?.[1] ?? text;
-    },
-    sockets: () => sockets.size,
-    close: () => agent.destroy(),
-  };
 }
