@@ -7,9 +7,9 @@
  */
 import { invalid } from "../apimachinery/field-error.ts";
 import { formatGroupVersion } from "../apimachinery/gvk.ts";
-import { isJsonObject, type JsonObject, jsonParser } from "../apimachinery/json.ts";
-import { type KubeObject, metadataString, nameOf } from "../apimachinery/object.ts";
-import { internalError, StatusError } from "../apimachinery/status.ts";
+import { isJsonObject, type JsonObject, JsonSyntaxError, jsonParser } from "../apimachinery/json.ts";
+import { type KubeObject, metadataOf, metadataString, nameOf } from "../apimachinery/object.ts";
+import { badRequest, internalError, StatusError } from "../apimachinery/status.ts";
 import type { WriteScope } from "../lifecycle/lifecycle.ts";
 import type { HookCall } from "../registry/registry.ts";
 import { takeBody } from "./intake.ts";
@@ -43,10 +43,12 @@ export async function mutate(
   if (json === undefined) return write.next;
   const { plural, group } = definition;
   try {
-    return await fromStore(request, tools, json);
+    return await fromStore(request, tools, json, write.next);
   } catch (cause) {
-    if (cause instanceof StatusError && cause.status.code !== 400) throw cause;
-    const why = `received invalid webhook response: ${(cause as Error).message}`;
+    const isUnreadable =
+      cause instanceof JsonSyntaxError || (cause instanceof StatusError && cause.status.code === 400);
+    if (!isUnreadable) throw cause;
+    const why = `received invalid webhook response: ${cause.message}`;
     throw internalError(`failed calling webhook "mutate.${plural}.${group}": ${why}`, { cause });
   }
 }
@@ -98,13 +100,21 @@ async function toStore(request: VerbRequest, tools: VerbTools, object: KubeObjec
   return await converted(request, tools, json, definition.storageVersion);
 }
 
-async function fromStore(request: VerbRequest, tools: VerbTools, json: Uint8Array): Promise<JsonObject> {
+/** `sent` has the resourceVersion that hooks don't see, and can't change. */
+async function fromStore(
+  request: VerbRequest,
+  tools: VerbTools,
+  json: Uint8Array,
+  sent: KubeObject,
+): Promise<JsonObject> {
   const { definition, version } = request.resource;
   const bytes = await converted(request, tools, json, version.name);
   const { value } = await runSized(jsonParser(bytes), bytes.length);
-  if (!isJsonObject(value)) throw new Error("the object is no JSON object");
+  if (!isJsonObject(value)) throw badRequest("the object is no JSON object");
   value["apiVersion"] = formatGroupVersion(definition.group, version.name);
   value["kind"] = definition.kind;
+  const [metadata, resourceVersion] = [metadataOf(value), metadataOf(sent)?.["resourceVersion"]];
+  if (metadata !== undefined && resourceVersion !== undefined) metadata["resourceVersion"] = resourceVersion;
   return await takeBody(request, tools, { value, strictErrors: [], bytes: bytes.length }, "Ignore");
 }
 

@@ -77,6 +77,18 @@ describe("mutate and validate", () => {
     assert.deepEqual((await gateway.ask(`${path}/a`)).json()["spec"], { color: "admin", size: 1 });
   });
 
+  test("mutate changes what a patch and a put make, at the resourceVersion that they name", async () => {
+    const made = await create("p");
+    hooks.mutate = async ({ json }) => ({ json: bytes({ ...parse(json), spec: { color: "mutated" } }) });
+    const patch = { method: "PATCH", headers: { "content-type": "application/merge-patch+json" } };
+    const patched = await gateway.ask(`${path}/p`, { ...patch, body: { spec: { color: "blue" } } });
+    assert.deepEqual([patched.status, patched.json()["spec"]], [200, { color: "mutated", size: 1 }], patched.text);
+    const stale = await gateway.ask(`${path}/p`, { method: "PUT", body: made.json() });
+    assert.equal(stale.status, 409, stale.text);
+    const put = await gateway.ask(`${path}/p`, { method: "PUT", body: { ...patched.json(), spec: { size: 7 } } });
+    assert.deepEqual([put.status, put.json()["spec"]], [200, { color: "mutated", size: 1 }], put.text);
+  });
+
   test("each hook is told operation, key, both states, dry run and audit id", async () => {
     await create("b", {}, { headers: { "audit-id": "audit-b" } });
     const patch = { method: "PATCH", headers: { "content-type": "application/merge-patch+json" } };
