@@ -45,6 +45,17 @@ export function convertingClient(client: ResourceClient, definition: ResourceDef
     return (await hooks.convert(storageVersion, [json], caller))[0] as Uint8Array;
   }
 
+  /** Writes the storage version. What the store had nothing to say about stays as it was sent. */
+  async function write(
+    json: Uint8Array,
+    caller: Caller,
+    send: (bytes: Uint8Array) => Promise<StoredObject>,
+  ): Promise<StoredObject> {
+    const bytes = await stored(json, caller);
+    const written = await send(bytes);
+    return written.json === bytes ? { ...written, json } : await shownOne(written, caller);
+  }
+
   async function withConflictShown<T>(caller: Caller, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
@@ -79,9 +90,9 @@ export function convertingClient(client: ResourceClient, definition: ResourceDef
         yield { frame: "events", events };
       }
     },
-    create: async (key, uid, json, call) => await client.create(key, uid, await stored(json, call), call),
+    create: (key, uid, json, call) => write(json, call, (bytes) => client.create(key, uid, bytes, call)),
     update: (key, uid, json, preconditions, call) =>
-      withConflictShown(call, async () => client.update(key, uid, await stored(json, call), preconditions, call)),
+      withConflictShown(call, () => write(json, call, (bytes) => client.update(key, uid, bytes, preconditions, call))),
     delete: (key, preconditions, call) => withConflictShown(call, () => client.delete(key, preconditions, call)),
     async invoke(invoke, call) {
       // What a subresource sends and answers is the store's own affair.

@@ -17,7 +17,7 @@ import { assertStoreAllows, mutate } from "./hooks.ts";
 import { takeBody } from "./intake.ts";
 import { presentInSlices } from "./present.ts";
 import { callOf, type RequestBody, type VerbRequest, type VerbTools } from "./verb-request.ts";
-import { assertValid, encodeForStore, scopeOf, viewOf, writtenView } from "./write.ts";
+import { answeredView, assertValid, encodeForStore, scopeOf, viewOf } from "./write.ts";
 
 /**
  * Creates the object of the body.
@@ -98,7 +98,7 @@ async function insert(
   const json = await encodeForStore(request, object);
   try {
     const written = await client.create(key, uidOf(object), json, callOf(request));
-    return await writtenView(request, object, json, written.revision);
+    return await answeredView(request, tools, object, json, written);
   } catch (error) {
     if (!(error instanceof StatusError) || error.status.reason !== "AlreadyExists") throw error;
     throw nameTaken(object, await existing(), scope);

@@ -101,7 +101,7 @@ async function carryOut(
     stored === undefined
       ? await client.create(key, uid, json, callOf(request))
       : await client.update(key, uid, json, { revision: stored.revision }, callOf(request));
-  return { view: await writtenView(request, step.next, json, written.revision), previous: current, action: "store" };
+  return { view: await answeredView(request, tools, step.next, json, written), previous: current, action: "store" };
 }
 
 /**
@@ -116,8 +116,20 @@ export async function encodeForStore(request: VerbRequest, object: KubeObject): 
   return json;
 }
 
-/** Gives what clients see of an object that was just written. */
-export async function writtenView(
+/** Gives what clients see of an object that was just written: as it was sent, or as the store says it wrote it. */
+export async function answeredView(
+  request: VerbRequest,
+  tools: VerbTools,
+  object: KubeObject,
+  json: Buffer,
+  written: StoredObject,
+): Promise<ObjectView> {
+  // The same bytes: the store had nothing to say.
+  if (written.json === json) return await writtenView(request, object, json, written.revision);
+  return await presentInSlices(tools.schemaOf, request.resource, written);
+}
+
+async function writtenView(
   request: VerbRequest,
   object: KubeObject,
   json: Buffer,

@@ -584,7 +584,8 @@ export declare const CreateRequestSchema: GenMessage<CreateRequest>;
  */
 export declare type CreateResponse = Message<"annex.store.v1.CreateResponse"> & {
   /**
-   * As written, with its revision. json may be left empty if it is what was sent.
+   * As written, with its revision. json may be left empty if it is what was sent. It may show what is
+   * not kept: a secret that its creator sees this once.
    *
    * @generated from field: annex.store.v1.StoredObject object = 1;
    */
