@@ -26,6 +26,14 @@ export function defineStore({ name, version, kinds, log = logLine }: StoreDefini
     kinds.map((kind) => [idOf({ group: "", plural: "", ...kind.description }), kind.open({ history, log })]),
   );
   const all = [...handlers.values()];
+
+  /** A function that the store has if one of its kinds has it. */
+  function optional<Name extends "invoke" | "stream" | "mutate" | "validate">(name: Name): Pick<Store, Name> {
+    if (all.every((one) => one[name] === undefined)) return {} as Pick<Store, Name>;
+    const route = (call: Call) => (offered(handlers.get(idOf(call.resource)), name) as (call: Call) => unknown)(call);
+    return { [name]: route } as unknown as Pick<Store, Name>;
+  }
+
   return {
     implementation: name,
     version,
@@ -35,9 +43,10 @@ export function defineStore({ name, version, kinds, log = logLine }: StoreDefini
       await Promise.all(all.map((one) => one.close?.()));
     },
     ...routed(history, (call) => handlers.get(idOf(call.resource))),
-    ...(all.some((one) => one.invoke !== undefined)
-      ? { invoke: (call) => offered(handlers.get(idOf(call.resource)), "invoke")(call) }
-      : {}),
+    ...optional("invoke"),
+    ...optional("stream"),
+    ...optional("mutate"),
+    ...optional("validate"),
   };
 }
 
@@ -45,7 +54,7 @@ export function defineStore({ name, version, kinds, log = logLine }: StoreDefini
 export function routed(
   history: History,
   handlersOf: (call: Call) => KindHandlers | undefined,
-): Omit<Store, "implementation" | "version" | "resources" | "invoke"> {
+): Omit<Store, "implementation" | "version" | "resources" | "invoke" | "stream" | "mutate" | "validate"> {
   return {
     revisionScope: "store",
     epoch: history.epoch,

@@ -6,8 +6,10 @@ import { create } from "@bufbuild/protobuf";
 import { Capability, ResumeWindowSchema, Scope, Verb } from "../../gen/annex/store/v1/catalog_pb.js";
 import { type Change, type History, historyEvents } from "./history.ts";
 import { createKeptObjects } from "./kept.ts";
+import { type KeptRules, ruledDescription, ruledHandlers } from "./rules.ts";
 import type { KubeObject, ObjectOf, Schema } from "./schema-type.ts";
 import type {
+  Call,
   CallUser,
   InvokeAnswer,
   InvokeCall,
@@ -46,7 +48,10 @@ export interface KindSurroundings {
 
 /** The functions of a kind that is served. */
 export interface KindHandlers
-  extends Pick<Store, "get" | "list" | "watch" | "create" | "update" | "delete" | "invoke" | "close"> {
+  extends Pick<
+    Store,
+    "get" | "list" | "watch" | "create" | "update" | "delete" | "invoke" | "stream" | "mutate" | "validate" | "close"
+  > {
   health?(): StoreHealth;
 }
 
@@ -105,33 +110,42 @@ const keptVerbs = [
 const maxObjectBytes = 3n * 1024n * 1024n;
 
 /**
- * A kind whose objects are kept: in memory, and where its backend makes them last. All verbs.
+ * A kind whose objects are kept: in memory, and where its backend makes them last. All verbs, unless
+ * its rules say otherwise.
  *
  * For as many objects as memory holds; a store of more implements Store itself.
  */
 export function keptKind<const S extends Schema>(
   definition: KindDefinition<S>,
   backend?: Backend<NoInfer<ObjectOf<S>>>,
+  rules?: KeptRules<NoInfer<ObjectOf<S>>>,
 ): Kind;
 export function keptKind<T extends KubeObject = KubeObject>(
   definition: ResourceDescription,
   backend?: Backend<T>,
+  rules?: KeptRules<T>,
 ): Kind;
-export function keptKind(definition: KindDefinition | ResourceDescription, backend?: Backend<never>): Kind {
-  const description = {
+export function keptKind(
+  definition: KindDefinition | ResourceDescription,
+  backend?: Backend<never>,
+  given: object = {},
+): Kind {
+  const rules = given as KeptRules<never>;
+  const plain = {
     ...descriptionFrom(definition),
     verbs: keptVerbs,
     capabilities: [...keptCapabilities],
     resumeWindow: create(ResumeWindowSchema, { minRevisions: BigInt(historyEvents) }),
     maxObjectBytes,
   };
+  const description = ruledDescription(plain, rules);
   const keeping = backend && {
     load: () => backend.load(),
     save: (change: Change, user: CallUser | undefined) => backend.save(savingOf(change, user) as Saving<never>),
   };
   return {
     description,
-    open: ({ history, log }) => createKeptObjects(resourceOf(description), history, keeping, log),
+    open: ({ history, log }) => ruledHandlers(createKeptObjects(resourceOf(description), history, keeping, log), rules),
   };
 }
 
@@ -145,6 +159,8 @@ export interface Creation<T> {
   readonly dryRun: boolean;
   /** The audit id of the client's request. */
   readonly requestId: string;
+  /** Where the gateway can be asked what the user may do; see createHost(). */
+  readonly host: Call["host"];
   /** Aborted when nobody waits any more. */
   readonly signal: AbortSignal;
   /** Tells the client something that is no error. */
@@ -180,10 +196,10 @@ export function imperativeKind(
   const { resumeWindow: _, ...described } = descriptionFrom(definition);
   async function invoke(call: InvokeCall): Promise<InvokeAnswer> {
     const warnings: string[] = [];
-    const { user, requestId, signal } = call;
+    const { user, requestId, host, signal } = call;
     const object = parse(call.body) as never;
     const warn = (text: string) => warnings.push(text);
-    const answered = await answer({ object, user, dryRun: call.dryRun, requestId, signal, warn });
+    const answered = await answer({ object, user, dryRun: call.dryRun, requestId, host, signal, warn });
     return { body: Buffer.from(JSON.stringify(answered)), warnings };
   }
   return { description: { ...described, verbs: [Verb.CREATE], capabilities }, open: () => ({ invoke }) };

@@ -45,6 +45,7 @@ export {
   keptKind,
   type Saving,
 } from "./kinds.ts";
+export type { Admission, KeptRules } from "./rules.ts";
 export type { FromSchema, KubeObject, ObjectOf, Schema } from "./schema-type.ts";
 export { runStore, type ServedStore, type ServeOptions, serveStore } from "./serve.ts";
 export type * from "./store.ts";
