@@ -60,7 +60,8 @@ export async function list(request: VerbRequest, tools: VerbTools, options: List
   // Without snapshots two pages could not be of one state: then the whole list is one page.
   const canPage = definition.capabilities.snapshotList;
   const limit = canPage ? wanted : 0;
-  if (read.at === "notOlderThan") await reach(client, request, read.revision);
+  if (read.at === "notOlderThan" || (read.at === "exact" && token === undefined))
+    await reach(client, request, read.revision);
 
   const items: ObjectView[] = [];
   const stored: StoredObject[] = [];
