@@ -1,7 +1,9 @@
 /** Create: a new object, under its own name or a generated one. Source: apiserver pkg/endpoints/handlers/create.go. */
+import { cloneJson } from "../apimachinery/json.ts";
 import { type KubeObject, nameOf, namespaceOf, type ObjectView, uidOf } from "../apimachinery/object.ts";
 import type { WriteOptions } from "../apimachinery/options.ts";
 import { StatusError } from "../apimachinery/status.ts";
+import { finishInSlices } from "../apimachinery/steps.ts";
 import {
   acceptForCreate,
   assertNoResourceVersion,
@@ -12,6 +14,7 @@ import {
   type WriteScope,
   warningsOnCreate,
 } from "../lifecycle/lifecycle.ts";
+import { defaultSteps } from "../schema/schema.ts";
 import { tracked } from "./fields.ts";
 import { assertStoreAllows, mutate } from "./hooks.ts";
 import { takeBody } from "./intake.ts";
@@ -71,6 +74,15 @@ async function prepared(
   return { object, scope };
 }
 
+/** What was not written is answered as if it had been read back: with defaults where the status was dropped. */
+async function asRead(request: VerbRequest, tools: VerbTools, object: KubeObject): Promise<KubeObject> {
+  const schema = tools.schemaOf(request.resource.version);
+  if (schema === undefined) return object;
+  const copy = cloneJson(object);
+  await finishInSlices(defaultSteps(schema, copy));
+  return copy;
+}
+
 /** What a creation takes from the world. */
 export function sources(tools: VerbTools): { now: Date; uid: string; random: (bound: number) => number } {
   return { now: tools.clock(), uid: tools.uuid(), random: (bound) => Math.floor(tools.random() * bound) };
@@ -92,7 +104,7 @@ async function insert(
   if (dryRun) {
     const taken = await existing();
     if (taken !== undefined) throw nameTaken(object, taken, scope);
-    return viewOf(object);
+    return viewOf(await asRead(request, tools, object));
   }
   assertNoResourceVersion(object);
   const json = await encodeForStore(request, object);
