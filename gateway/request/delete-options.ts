@@ -104,7 +104,9 @@ const metaKinds = new Set([
 
 function checkKind(body: JsonObject): void {
   const text = (field: string) => {
-    const value = body[field] ?? "";
+    // Go takes KIND for kind too, and the last of them.
+    const key = Object.keys(body).findLast((name) => name.toLowerCase() === field.toLowerCase()) ?? field;
+    const value = body[key] ?? "";
     if (typeof value === "string") return value;
     const why = mismatch(value, `struct field .${field}`, "string");
     throw badRequest(`couldn't get version/kind; json parse error: ${why}`);

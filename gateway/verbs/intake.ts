@@ -9,6 +9,7 @@ import { goQuote } from "../apimachinery/go-text.ts";
 import { encodeJson, type JsonObject } from "../apimachinery/json.ts";
 import type { WriteOptions } from "../apimachinery/options.ts";
 import { badRequest, StatusError } from "../apimachinery/status.ts";
+import { typeMetaFault } from "../apimachinery/type-meta.ts";
 import { validateTypeMeta } from "../lifecycle/lifecycle.ts";
 import { coerceEmbedded, coerceMetadata, defaultSteps, pruneSteps } from "../schema/schema.ts";
 import { runSized } from "./present.ts";
@@ -53,6 +54,8 @@ export async function takePatched(
   // Shown as the patch made it, with what is unknown in it.
   const refuse = async (why: string) =>
     invalid({ group: "", word: "" }, "", [fieldInvalid("patch", encodeJson(await patched()), why)]);
+  const unnamed = typeMetaFault(body.value, () => encodeJson(body.value));
+  if (unnamed !== undefined) throw await refuse(unnamed);
   let faults: readonly string[];
   try {
     faults = await shape(request, tools, body, validation);

@@ -64,8 +64,12 @@ export async function patchScale(
   body: PatchBody,
 ): Promise<JsonObject> {
   const apply = patcher(body);
+  const touches = (field: string) =>
+    body.type === "merge"
+      ? isJsonObject(body.value) && field in body.value
+      : parseJsonPatch(body.value).some(({ path = "" }) => path === `/${field}` || path.startsWith(`/${field}/`));
   const nextScale = async (before: JsonObject) => {
-    const patched = { value: await apply(before), before, strictErrors: body.strictErrors };
+    const patched = { value: await apply(before), touches, strictErrors: body.strictErrors };
     return takePatchedScale(request, patched, options.fieldValidation);
   };
   return await updateScale(request, tools, options, nextScale, { checksUid: false });

@@ -11,7 +11,11 @@ const put = (value: JsonObject) => takeScale(request, { value, strictErrors: [] 
 const before: JsonObject = { kind: "Scale", apiVersion: "autoscaling/v1", metadata: { name: "a", "": "" }, spec: {} };
 const patched = (value: JsonObject) => {
   try {
-    return takePatchedScale(request, { value: { ...before, ...value }, before, strictErrors: [] }, "Strict");
+    return takePatchedScale(
+      request,
+      { value: { ...before, ...value }, touches: (key) => key in value, strictErrors: [] },
+      "Strict",
+    );
   } catch (error) {
     if (error instanceof StatusError) return error.message;
     throw error;

@@ -8,14 +8,7 @@
 import { fieldInvalid, invalid } from "../apimachinery/field-error.ts";
 import { goQuote } from "../apimachinery/go-text.ts";
 import { goTypeWord } from "../apimachinery/go-type.ts";
-import {
-  encodeJson,
-  isJsonObject,
-  type JsonObject,
-  type JsonValue,
-  jsonEncoder,
-  jsonEqual,
-} from "../apimachinery/json.ts";
+import { encodeJson, isJsonObject, type JsonObject, type JsonValue, jsonEncoder } from "../apimachinery/json.ts";
 import type { WriteOptions } from "../apimachinery/options.ts";
 import { badRequest, type StatusError } from "../apimachinery/status.ts";
 import { finish } from "../apimachinery/steps.ts";
@@ -33,7 +26,16 @@ export interface ScaleBody {
   readonly strictErrors: readonly string[];
 }
 
+/** What a patch made of a Scale. `touches` tells whether it is about one of its fields. */
+export interface PatchedScale {
+  readonly value: JsonObject;
+  readonly touches: (field: string) => boolean;
+  readonly strictErrors: readonly string[];
+}
+
 const scheme = 'in scheme "pkg/runtime/scheme.go:111"';
+/** Scales of old that are still known, and of no use here. */
+const olderScales = new Set(["extensions/v1beta1", "apps/v1beta1", "apps/v1beta2"]);
 const maxInt32 = 2n ** 31n - 1n;
 
 /**
@@ -52,11 +54,11 @@ export function takeScale(request: VerbRequest, body: ScaleBody, validation: Wri
  */
 export function takePatchedScale(
   request: VerbRequest,
-  patched: { readonly value: JsonObject; readonly before: JsonObject; readonly strictErrors: readonly string[] },
+  patched: PatchedScale,
   validation: WriteOptions["fieldValidation"],
 ): JsonObject {
   const refused = (why: string) =>
-    invalid({ group: "", word: "" }, "", [fieldInvalid("patch", patchedText(patched.value, patched.before), why)]);
+    invalid({ group: "", word: "" }, "", [fieldInvalid("patch", patchedText(patched), why)]);
   return take(request, patched.value, patched.strictErrors, validation, refused);
 }
 
@@ -121,6 +123,8 @@ function assertKind(whole: JsonObject): void {
   const apiVersion = text("apiVersion") || "autoscaling/v1";
   const kind = text("kind") || "Scale";
   if (apiVersion === "autoscaling/v1" && kind === "Scale") return;
+  if (kind === "Scale" && olderScales.has(apiVersion))
+    throw new ScaleError(`converting (${apiVersion.replace(/^.*\//, "")}.Scale) to (v1.Scale): unknown conversion`);
   throw new ScaleError(`no kind ${goQuote(kind)} is registered for version ${goQuote(apiVersion)} ${scheme}`);
 }
 
@@ -137,13 +141,9 @@ function wrongType(value: JsonValue, where: string, type: string, word = goTypeW
 }
 
 /** A patch leaves what it doesn't touch as it was written: metadata in the order of Go's struct. */
-function patchedText(patched: JsonObject, before: JsonObject): string {
-  const fields = Object.keys(patched)
+function patchedText({ value, touches }: PatchedScale): string {
+  const fields = Object.keys(value)
     .sort()
-    .map((key) => {
-      const value = patched[key] ?? null;
-      const keepOrder = jsonEqual(value, before[key]);
-      return `${encodeJson(key)}:${finish(jsonEncoder(value, { keepOrder }))}`;
-    });
+    .map((key) => `${encodeJson(key)}:${finish(jsonEncoder(value[key] ?? null, { keepOrder: !touches(key) }))}`);
   return `{${fields.join(",")}}`;
 }

@@ -107,8 +107,9 @@ export async function writeScale(
       const { definition, version } = request.resource;
       const live = withScaleFields(definition, current.value, looseScaleOf(current.value, paths));
       const scale = await nextScale(live);
+      const { object } = acceptForUpdate(scale, scope, "received");
       if (checksUid) assertUid(scale, current.value, scope);
-      const parent = parentWithScale(current.value, acceptForUpdate(scale, scope, "received").object, paths);
+      const parent = parentWithScale(current.value, object, paths);
       const next = withParentFields(definition, version.name, parent, scale);
       return await nextState(request, tools, scope, next, current.value, options.dryRun);
     },
