@@ -112,6 +112,8 @@ function subresourceFrom(
     throw new DefinitionFault(`${at}.name: "${name}" is there twice`);
   if (subresource.kind === SubresourceKind.UNSPECIFIED)
     throw new DefinitionFault(`${at}.kind: must be unary or stream`);
+  if (subresource.kind === SubresourceKind.STREAM && !httpMethods.includes("GET"))
+    throw new DefinitionFault(`${at}.http_methods: a stream needs GET, the method of a WebSocket`);
   if (httpMethods.length === 0) throw new DefinitionFault(`${at}.http_methods: at least one is required`);
   const unknown = httpMethods.find((method) => !methods.includes(method));
   if (unknown !== undefined)

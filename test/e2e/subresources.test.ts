@@ -4,6 +4,7 @@ import { after, before, test } from "node:test";
 import { Capability, OwnerMatch, Scope, SubresourceKind, Verb } from "../../gen/annex/store/v1/catalog_pb.js";
 import { createMemoryStore, memoryCapabilities } from "../../stores/memory/store.ts";
 import { conflict, type InvokeCall, type Store } from "../../stores/sdk/sdk.ts";
+import { eventually } from "../support/eventually.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { runKubectl } from "../support/kubectl.ts";
 
@@ -65,6 +66,10 @@ before(async () => {
     async invoke(call) {
       calls.push(call);
       if (call.subpath === "/conflict") throw conflict();
+      if (call.subpath === "/hang") {
+        await new Promise((resolve) => call.signal.addEventListener("abort", resolve, { once: true }));
+        throw new Error("nobody waits");
+      }
       if (call.subpath === "/moved") return { httpStatus: 302, body: new Uint8Array() };
       if (call.subpath === "/teapot")
         return { httpStatus: 418, contentType: "text/plain", body: Buffer.from("short and stout") };
@@ -190,6 +195,14 @@ test("a dry run is refused where it isn't declared, and passed on where it is", 
   assert.equal((await gateway.ask(vault, { method: "PUT", body })).status, 201);
   assert.equal((await gateway.ask(`${vault}/open?dryRun=All`, { method: "POST" })).status, 201);
   assert.equal(calls.at(-1)?.dryRun, true);
+});
+
+test("the store is told when the request's time is over", async () => {
+  const late = await gateway.ask(`${path}/a/proxy/hang?timeout=1s`);
+  assert.equal(late.status, 504, late.text);
+  const call = calls.at(-1);
+  assert.equal(call?.subpath, "/hang");
+  await eventually(() => call?.signal.aborted === true, "the call is over for the store too");
 });
 
 test("an object that isn't there, or is another's, answers 404 before the store is asked", async () => {
