@@ -16,7 +16,7 @@ import { readFileSync } from "node:fs";
 import { type Admit, admitAll } from "./admission/admission.ts";
 import type { ResourceDefinition, ResourceVersionDefinition, ServedResource } from "./apimachinery/resource.ts";
 import { finishInSlices } from "./apimachinery/steps.ts";
-import { createFieldScopes, type FieldScopes } from "./apply/apply.ts";
+import { createFieldManagement } from "./apply/apply.ts";
 import { type Authenticating, type Authenticator, givenAuthentication } from "./authn/authn.ts";
 import { type Authorizer, assertAllowed, attributesOf, noticingAggregator } from "./authz/authz.ts";
 import { createFlowControl } from "./flowcontrol/flowcontrol.ts";
@@ -145,7 +145,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const { log, shutdown = defaultShutdown, flowControl = defaultFlowControl } = options;
   const schemas = new WeakMap<ResourceVersionDefinition, Schema>();
   const tables = new WeakMap<ResourceVersionDefinition, TableColumns>();
-  const fieldScopes = new WeakMap<ResourceDefinition, FieldScopes>();
+  const fields = createFieldManagement();
   const state = { isShuttingDown: false };
   const registered = Promise.withResolvers<void>();
   const version = versionDocument(gatewayVersion, options.effectiveVersion);
@@ -175,7 +175,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     watchcache,
     schemaOf,
     columnsOf: (resource) => columnsOf(resource, tables),
-    fieldScopesOf: (definition) => fieldScopesOf(definition, fieldScopes),
+    fields,
     clock: () => new Date(),
     random: Math.random,
     uuid: randomUUID,
@@ -215,6 +215,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     mounted.close();
     watchcache.close();
     registry.close();
+    fields.close();
     authentication.close();
     await hostService?.close();
   };
@@ -341,15 +342,6 @@ async function compileDefinition(
     schemas.set(version, compiled.schema);
   }
   return undefined;
-}
-
-function fieldScopesOf(definition: ResourceDefinition, known: WeakMap<ResourceDefinition, FieldScopes>): FieldScopes {
-  let scopes = known.get(definition);
-  if (scopes === undefined) {
-    scopes = createFieldScopes(definition);
-    known.set(definition, scopes);
-  }
-  return scopes;
 }
 
 function columnsOf(resource: ServedResource, tables: WeakMap<ResourceVersionDefinition, TableColumns>): TableColumns {

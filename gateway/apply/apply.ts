@@ -11,12 +11,14 @@
  *   ownership         update and apply over values, sets and owners
  *   managed-fields    owners ↔ metadata.managedFields
  *   field-manager     what Kubernetes does around it
+ *   field-management  the same for verbs, with a thread for large objects
  *   scale             owners of replicas, from an object to its Scale and back
  *
  * Sets are kept in their wire form, so what a write doesn't touch is neither decoded nor encoded.
  * Walks recurse, but over types, which are no deeper than schemas are.
  * Source: structured-merge-diff v6; apimachinery pkg/util/managedfields; KEP-555.
  */
+export { createFieldManagement, type FieldManagement, type FieldTarget } from "./field-management.ts";
 export { type AppliedWrite, applyPatch, type FieldScope, type TrackedWrite, trackUpdate } from "./field-manager.ts";
 export { createFieldScopes, type FieldDefinition, type FieldScopes } from "./field-scopes.ts";
 export { withParentFields, withScaleFields } from "./scale.ts";

@@ -4,13 +4,12 @@
  * Source: apiserver pkg/endpoints/handlers/patch.go (applyPatcher), pkg/registry/generic/registry/store.go.
  */
 
-import { cloneJson, type JsonObject } from "../apimachinery/json.ts";
+import type { JsonObject } from "../apimachinery/json.ts";
 import { type KubeObject, metadataOf, uidOf } from "../apimachinery/object.ts";
 import type { PatchOptions } from "../apimachinery/options.ts";
 import { badRequest, conflict, notFound } from "../apimachinery/status.ts";
-import { applyPatch } from "../apply/apply.ts";
 import { acceptForUpdate } from "../lifecycle/lifecycle.ts";
-import { fieldScopeOf } from "./fields.ts";
+import { fieldTargetOf } from "./fields.ts";
 import { takeApplied, tellFaults } from "./intake.ts";
 import { newState, nextState, type Updated, writeScale } from "./update.ts";
 import { keyOf, type RequestBody, resourceWord, type VerbRequest, type VerbTools } from "./verb-request.ts";
@@ -36,14 +35,14 @@ export async function apply(
       created = current === undefined;
       const word = resourceWord(request.resource);
       if (created && scope.subresource !== "") throw notFound(word, scope.name);
-      const merged = applyBody(request, tools, options, body, current?.value);
+      const bytes = body.bytes + (current?.json.length ?? 0);
+      const merged = await applyBody(request, tools, options, { value: body.value, bytes }, current?.value);
       tellStrictErrors(request, options, body);
       if (current === undefined && uidOf(merged) !== "") {
         const why = `uid mismatch: the provided object specified uid ${uidOf(merged)}, and no existing object was found`;
         throw conflict(word, scope.name, why);
       }
-      const bytes = body.bytes + (current?.json.length ?? 0);
-      const taken = await takeApplied(request, tools, { value: cloneJson(merged), strictErrors: [], bytes });
+      const taken = await takeApplied(request, tools, { value: merged, strictErrors: [], bytes });
       const { object, warnings } = acceptForUpdate(taken, scope, "afterAdmission");
       for (const warning of warnings) request.warn(warning);
       if (current !== undefined) return await nextState(request, tools, scope, object, current.value, options.dryRun);
@@ -61,28 +60,24 @@ export async function applyScale(
   options: PatchOptions,
   body: RequestBody,
 ): Promise<JsonObject> {
-  const nextScale = (live: JsonObject) => {
-    const scale = applyBody(request, tools, options, body, live);
+  const nextScale = async (live: JsonObject) => {
+    const scale = await applyBody(request, tools, options, body, live);
     tellStrictErrors(request, options, body);
     return scale;
   };
   return await writeScale(request, tools, options, nextScale, { checksUid: false });
 }
 
-function applyBody(
+async function applyBody(
   request: VerbRequest,
   tools: VerbTools,
   options: PatchOptions,
-  body: RequestBody,
+  patch: Pick<RequestBody, "value" | "bytes">,
   live: KubeObject | undefined,
-): KubeObject {
-  return applyPatch(fieldScopeOf(request, tools), {
-    live,
-    patch: body.value,
-    manager: options.fieldManager,
-    force: options.force === true,
-    now: tools.clock(),
-  });
+): Promise<KubeObject> {
+  const { fieldManager: manager, force } = options;
+  const write = { live, patch: patch.value, manager, force: force === true, now: tools.clock() };
+  return await tools.fields.apply(fieldTargetOf(request), write, patch.bytes);
 }
 
 /** What comes twice in the patch is told when the patch itself has passed. */

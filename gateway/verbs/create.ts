@@ -38,7 +38,7 @@ export async function create(
   const next = await mutate(request, tools, {
     operation: "CREATE",
     scope: scopeOf(request, nameOf(accepted.object)),
-    next: tracked(request, tools, options, undefined, accepted.object),
+    next: await tracked(request, tools, options, { live: undefined, next: accepted.object, bytes: body.bytes }),
     current: undefined,
     dryRun: options.dryRun,
   });

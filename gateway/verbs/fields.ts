@@ -1,28 +1,34 @@
 /** Who owns which field after a write: verbs' way into the room that knows. */
-
 import type { KubeObject } from "../apimachinery/object.ts";
 import type { WriteOptions } from "../apimachinery/options.ts";
-import { type FieldScope, trackUpdate } from "../apply/apply.ts";
+import type { FieldTarget } from "../apply/apply.ts";
 import type { VerbRequest, VerbTools } from "./verb-request.ts";
 
-/** Gives what field management of the request's resource goes by. */
-export function fieldScopeOf(request: VerbRequest, tools: VerbTools): FieldScope {
-  const { definition, version } = request.resource;
-  return tools.fieldScopesOf(definition)(version.name, request.info.subresource);
+/** Gives what the request's field management is about. */
+export function fieldTargetOf({ resource, info }: VerbRequest): FieldTarget {
+  return { definition: resource.definition, version: resource.version.name, subresource: info.subresource };
+}
+
+/** A write that is no apply. */
+export interface TrackedStates {
+  /** Undefined: it doesn't exist yet. */
+  readonly live: KubeObject | undefined;
+  readonly next: KubeObject;
+  /** About how large they are. */
+  readonly bytes: number;
 }
 
 /**
  * Gives the next state with its managedFields.
- * @param live undefined: it doesn't exist yet.
  * @param options whose fieldManager is the one asked for, or the one of the User-Agent.
+ * @throws StatusError 429 if too many large objects wait.
  */
-export function tracked(
+export async function tracked(
   request: VerbRequest,
   tools: VerbTools,
   options: WriteOptions,
-  live: KubeObject | undefined,
-  next: KubeObject,
-): KubeObject {
-  const scope = fieldScopeOf(request, tools);
-  return trackUpdate(scope, { live, next, manager: options.fieldManager, now: tools.clock() });
+  { live, next, bytes }: TrackedStates,
+): Promise<KubeObject> {
+  const write = { live, next, manager: options.fieldManager, now: tools.clock() };
+  return await tools.fields.track(fieldTargetOf(request), write, bytes);
 }

@@ -49,7 +49,8 @@ export async function patch(
       );
       const accepted = acceptForUpdate(patched, scope, "afterAdmission");
       for (const warning of accepted.warnings) request.warn(warning);
-      const next = tracked(request, tools, options, current.value, accepted.object);
+      const states = { live: current.value, next: accepted.object, bytes: current.json.length + body.bytes };
+      const next = await tracked(request, tools, options, states);
       return await nextState(request, tools, scope, next, current.value, options.dryRun);
     },
   });

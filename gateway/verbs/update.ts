@@ -59,14 +59,18 @@ export async function update(
     async decide(current) {
       created = current === undefined;
       const { object } = accepted;
-      if (current === undefined) return await creation(request, tools, scope, object, options);
+      if (current === undefined) return await creation(request, tools, scope, object, options, body.bytes);
       assertUid(object, current.value, scope);
-      const next = tracked(request, tools, options, current.value, object);
+      const states = { live: current.value, next: object, bytes: current.json.length + body.bytes };
+      const next = await tracked(request, tools, options, states);
       return await nextState(request, tools, scope, next, current.value, options.dryRun);
     },
   });
   return { view: written.view, created };
 }
+
+/** A Scale is small, whatever else a client puts into one: it is read into what a Scale has. */
+const scaleBytes = 1024;
 
 /**
  * Writes a Scale into its parent.
@@ -81,7 +85,8 @@ export async function updateScale(
   nextScale: (current: JsonObject) => JsonObject | Promise<JsonObject>,
   { checksUid = true }: { readonly checksUid?: boolean } = {},
 ): Promise<JsonObject> {
-  const next = async (live: JsonObject) => tracked(request, tools, options, live, await nextScale(live));
+  const next = async (live: JsonObject) =>
+    tracked(request, tools, options, { live, next: await nextScale(live), bytes: scaleBytes });
   return await writeScale(request, tools, options, next, { checksUid });
 }
 
@@ -146,12 +151,14 @@ async function creation(
   scope: WriteScope,
   sent: KubeObject,
   options: WriteOptions,
+  bytes: number,
 ): Promise<WriteStep> {
   const isAllowed = request.resource.definition.createOnUpdate && request.info.subresource === "";
   if (!isAllowed) throw notFound(resourceWord(request.resource), request.info.name);
   await tools.authorize(request, "create", request.info.name);
   assertUid(sent, undefined, scope);
-  return await newState(request, tools, scope, tracked(request, tools, options, undefined, sent), options.dryRun);
+  const next = await tracked(request, tools, options, { live: undefined, next: sent, bytes });
+  return await newState(request, tools, scope, next, options.dryRun);
 }
 
 /** Decides what becomes of an object that isn't there yet, of which a PUT or an apply makes one. */

@@ -8,10 +8,10 @@ import type { AnswerForm } from "../apimachinery/answer-form.ts";
 import type { JsonObject } from "../apimachinery/json.ts";
 import type { IncludeObject } from "../apimachinery/options.ts";
 import type { RequestInfo } from "../apimachinery/request-info.ts";
-import type { ResourceDefinition, ServedResource } from "../apimachinery/resource.ts";
+import type { ServedResource } from "../apimachinery/resource.ts";
 import type { GroupWord } from "../apimachinery/status.ts";
 import type { User } from "../apimachinery/user.ts";
-import type { FieldScopes } from "../apply/apply.ts";
+import type { FieldManagement } from "../apply/apply.ts";
 import type { CallContext, ObjectKey, Registry } from "../registry/registry.ts";
 import type { TableColumns } from "../render/render.ts";
 import type { WatchCache } from "../watchcache/watchcache.ts";
@@ -51,8 +51,7 @@ export interface VerbTools {
   readonly schemaOf: SchemaOf;
   /** A version's table columns, compiled once. */
   columnsOf(resource: ServedResource): TableColumns;
-  /** What field management of a resource goes by, prepared once. */
-  fieldScopesOf(definition: ResourceDefinition): FieldScopes;
+  readonly fields: FieldManagement;
   readonly clock: () => Date;
   /** In [0, 1). */
   readonly random: () => number;

@@ -72,5 +72,26 @@ describe("annex dev", () => {
     client.close();
   });
 
+  test("manages the fields of a large object", async () => {
+    const client = createApiClient(dev.kubeconfig);
+    const path = "/apis/example.annex.dev/v1/namespaces/large/widgets/a";
+    const options = Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`key-${index}`, "x".repeat(30)]));
+    const patch = async (type: string, query: string, spec: object) => {
+      const body = { apiVersion: "example.annex.dev/v1", kind: "Widget", metadata: { name: "a" }, spec };
+      const headers = { "Content-Type": `application/${type}` };
+      const asked = { method: "PATCH", path: path + query, headers, body: JSON.stringify(body) };
+      const { status, text } = await client.ask(asked);
+      return { status, body: JSON.parse(text) };
+    };
+    const made = await patch("apply-patch+yaml", "?fieldManager=alice", { color: "red", options });
+    assert.equal(made.status, 201);
+    assert.equal(Object.keys(made.body.metadata.managedFields[0].fieldsV1["f:spec"]["f:options"]).length, 5000);
+    const refused = await patch("apply-patch+yaml", "?fieldManager=bob", { color: "red", options: { "key-7": "y" } });
+    assert.equal(refused.body.message, 'Apply failed with 1 conflict: conflict with "alice": .spec.options.key-7');
+    const changed = await patch("merge-patch+json", "?fieldManager=carl", { options: { "key-7": "y" } });
+    assert.deepEqual(changed.body.metadata.managedFields[1].fieldsV1, { "f:spec": { "f:options": { "f:key-7": {} } } });
+    client.close();
+  });
+
   describeKubectlApply(() => ({ kubeconfig: dev.kubeconfig, hasNamespaces: false, collectsGarbage: false }));
 });
