@@ -74,10 +74,10 @@ async function prepared(
   return { object, scope };
 }
 
-/** What was not written is answered as if it had been read back: with defaults where the status was dropped. */
+/** Gives what a read would show of a new object: its status was dropped, and may have a default. */
 async function asRead(request: VerbRequest, tools: VerbTools, object: KubeObject): Promise<KubeObject> {
   const schema = tools.schemaOf(request.resource.version);
-  if (schema === undefined) return object;
+  if (!schema?.root.defaulted.some(([name]) => name === "status")) return object;
   const copy = cloneJson(object);
   await finishInSlices(defaultSteps(schema, copy));
   return copy;
@@ -101,15 +101,17 @@ async function insert(
     const stored = await client.get(key, { at: "latest" }, callOf(request));
     return stored === undefined ? undefined : (await presentInSlices(tools.schemaOf, request.resource, stored)).value;
   };
+  const shown = await asRead(request, tools, object);
   if (dryRun) {
     const taken = await existing();
     if (taken !== undefined) throw nameTaken(object, taken, scope);
-    return viewOf(await asRead(request, tools, object));
+    return viewOf(shown);
   }
   assertNoResourceVersion(object);
   const json = await encodeForStore(request, object);
   try {
     const written = await client.create(key, uidOf(object), json, callOf(request));
+    if (shown !== object) return await presentInSlices(tools.schemaOf, request.resource, written);
     return await answeredView(request, tools, object, json, written);
   } catch (error) {
     if (!(error instanceof StatusError) || error.status.reason !== "AlreadyExists") throw error;
