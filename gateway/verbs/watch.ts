@@ -31,6 +31,8 @@ const bookmarkBeforeEndMs = 2_000;
 const initialBatch = 100;
 const initialEventsEnd = { "k8s.io/initial-events-end": "true" };
 
+const lateStatus = new StatusError({ code: 500, reason: "InternalError", message: "context deadline exceeded" });
+
 /** Where a watch begins, and what it shows first. */
 interface Start {
   /** Deliver changes after this revision. */
@@ -114,6 +116,8 @@ async function begin(
   const sendInitial = options.sendInitialEvents;
   const mark = sendInitial === true && options.allowWatchBookmarks;
   const isAny = asked === 0n;
+  // Its time was over before it began.
+  if ((options.timeoutSeconds ?? 0) < 0) return { status: lateStatus };
   try {
     await feed.ready(request.signal);
   } catch (error) {
