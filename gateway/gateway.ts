@@ -146,7 +146,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const schemas = new WeakMap<ResourceVersionDefinition, Schema>();
   const tables = new WeakMap<ResourceVersionDefinition, TableColumns>();
   const fields = createFieldManagement();
-  const state = { isShuttingDown: false };
+  const state = { isShuttingDown: false, isRegistered: false };
   const registered = Promise.withResolvers<void>();
   const version = versionDocument(gatewayVersion, options.effectiveVersion);
 
@@ -191,6 +191,11 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         endpoints: ["readyz"],
         check: () => (state.isShuttingDown ? "process is shutting down" : undefined),
       },
+      {
+        // It can't be what readiness waits for: kube-apiserver asks only who is ready.
+        ...{ name: "registered", endpoints: ["readyz"], isDetail: true },
+        check: () => (state.isRegistered ? undefined : "kube-apiserver's aggregation layer has not asked yet"),
+      },
     ],
   });
   const handle = createHandler({
@@ -198,6 +203,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     authentication,
     authorizer: noticingAggregator(authorizer, (user) => {
       log.info({ user }, "kube-apiserver's aggregation layer has found this gateway");
+      state.isRegistered = true;
       registered.resolve();
     }),
     flowControl: createFlowControl({

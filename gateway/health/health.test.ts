@@ -47,6 +47,19 @@ test("answer() gives each check by its own path, and nothing else below", () => 
   for (const path of ["/livez/", "/livez/ping/", "/livez/shutdown", "/livezz", "/"]) assert.equal(ask(path), undefined);
 });
 
+test("createHealth() tells a detail by its own path and among the others, and lets it fail nothing", () => {
+  const detail = { name: "extra", endpoints: ["readyz"] as const, isDetail: true, check: () => "not yet" };
+  const health = createHealth({ checks: [detail] });
+  const ask = (path: string, query = new Map<string, string[]>()) => {
+    const { status, body } = health.answer(path, query) ?? { status: 0, body: Buffer.from("") };
+    return [status, String(body)];
+  };
+  assert.deepEqual(ask("/readyz"), [200, "ok"]);
+  const verbose = "[-]extra failed: reason withheld\nreadyz check passed\n";
+  assert.deepEqual(ask("/readyz", new Map([["verbose", [""]]])), [200, verbose]);
+  assert.deepEqual(ask("/readyz/extra"), [500, "internal server error: not yet\n"]);
+});
+
 test("versionDocument() names the Kubernetes that is followed", () => {
   const version = versionDocument("0.1.0");
   assert.equal(version["major"], "1");

@@ -166,6 +166,16 @@ test("the effective version is what /version says; another text is refused", asy
   await assert.rejects(createGateway({ ...enough, effectiveVersion: "new" }), /is not major\.minor/);
 });
 
+test("registration is a detail of readiness, which doesn't wait for it", async (t) => {
+  const { ask } = await startSeed(t, {
+    authenticator: (request) => ({ ...admin, name: request.header("x-test-user") ?? "somebody" }),
+  });
+  const detail = "/readyz/registered";
+  assert.deepEqual([(await ask("/readyz")).status, (await ask(detail)).status], [200, 500]);
+  await ask("/apis", { headers: { "x-test-user": "system:kube-aggregator" } });
+  assert.deepEqual([(await ask("/readyz")).status, (await ask(detail)).status], [200, 200]);
+});
+
 test("registered resolves with the first request of kube-apiserver's own users, whatever becomes of it", async (t) => {
   const name = (header: string | undefined) => header ?? "somebody";
   const { ask, gateway, logged } = await startSeed(t, {
@@ -182,6 +192,7 @@ test("registered resolves with the first request of kube-apiserver's own users, 
   assert.equal(isRegistered, false);
   await ask403("system:aggregator");
   await gateway.registered;
+  assert.equal(isRegistered, true);
   await ask403("system:kube-aggregator");
   const told = logged.filter(({ text }) => text === "kube-apiserver's aggregation layer has found this gateway");
   assert.deepEqual(
