@@ -6,16 +6,21 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Scope, SubresourceKind, Verb } from "../../../gen/annex/store/v1/catalog_pb.js";
 import { createMemoryStore, memoryCapabilities } from "../../../stores/memory/store.ts";
-import { forbidden, type Store, type StreamCall, type StreamOutput } from "../../../stores/sdk/sdk.ts";
+import { forbidden, type Store, type StreamCall, type StreamOutput, serveStore } from "../../../stores/sdk/sdk.ts";
 import { root } from "../../support/checkout.ts";
 import { startTestGateway, type TestGateway } from "../../support/gateway.ts";
+import { runKubectl } from "../../support/kubectl.ts";
 import { run } from "../../support/run.ts";
+import { startAggregated } from "./aggregated.ts";
+import { startCluster } from "./cluster.ts";
 
 /** Cold it takes a minute: Go keeps what it has built. */
 const buildTimeoutMs = 30 * 60_000;
 const group = "shells.annex.dev";
 const folder = mkdtempSync(join(tmpdir(), "annex-remotecommand-"));
 const program = join(folder, "remotecommand");
+const object = { apiVersion: `${group}/v1`, kind: "Shell", metadata: { name: "a" } };
+let store: Store;
 let gateway: TestGateway;
 
 before(async () => {
@@ -29,10 +34,9 @@ before(async () => {
     capabilities: [...memoryCapabilities],
     subresources: [{ name: "exec", kind: SubresourceKind.STREAM, httpMethods: ["GET", "POST"] }],
   };
-  const store: Store = { ...createMemoryStore([shells]), stream: async (call) => ({ output: shell(call) }) };
+  store = { ...createMemoryStore([shells]), stream: async (call) => ({ output: shell(call) }) };
   gateway = await startTestGateway({ stores: { shells: store } });
-  const body = { apiVersion: `${group}/v1`, kind: "Shell", metadata: { name: "a" } };
-  const made = await gateway.ask(`/apis/${group}/v1/namespaces/ns/shells`, { method: "POST", body });
+  const made = await gateway.ask(`/apis/${group}/v1/namespaces/ns/shells`, { method: "POST", body: object });
   assert.equal(made.status, 201, made.text);
 });
 after(async () => {
@@ -71,11 +75,20 @@ async function* shell({ query, input }: StreamCall): AsyncGenerator<StreamOutput
   }
 }
 
-async function exec(protocols: string, command: readonly string[], { stdin = "", args = [] as string[] } = {}) {
+interface Target {
+  readonly url: string;
+  readonly kubeconfig: string;
+}
+
+async function exec(
+  protocols: string,
+  command: readonly string[],
+  { stdin = "", args = [] as string[], target = undefined as Target | undefined } = {},
+) {
   const query = new URLSearchParams(command.map((word): [string, string] => ["command", word]));
   for (const name of ["stdin", "stdout", "stderr"]) query.set(name, "true");
-  const url = `${gateway.url}/apis/${group}/v1/namespaces/ns/shells/a/exec?${query}`;
-  const kubeconfig = await gateway.kubeconfig();
+  const { url: server, kubeconfig } = target ?? { url: gateway.url, kubeconfig: await gateway.kubeconfig() };
+  const url = `${server}/apis/${group}/v1/namespaces/ns/shells/a/exec?${query}`;
   const all = ["-kubeconfig", kubeconfig, "-url", url, "-protocols", protocols, ...args];
   return await run(program, all, { stdin });
 }
@@ -113,4 +126,26 @@ test("what the store refuses is the executor's error, in its words", async () =>
   const { code, stderr } = await exec(v5, ["rm"]);
   assert.equal(code, 125);
   assert.match(stderr, /shells\.shells\.annex\.dev "a" is forbidden: rm may not be run/);
+});
+
+test("through kube-apiserver's aggregation layer: streams, exit code, the end of stdin", async (t) => {
+  const cluster = await startCluster();
+  t.after(async () => await cluster.stop());
+  const served = await serveStore(store, { listen: `unix:${join(folder, "s.sock")}`, log: () => {} });
+  t.after(async () => await served.stop());
+  const stores = [{ name: "shells", address: served.address }];
+  const crds = [join(root, "stores/sql/examples")];
+  const annex = await startAggregated(cluster, { crds, config: () => ({ stores }) });
+  t.after(async () => await annex.stop());
+  const created = await runKubectl(["create", "namespace", "ns"], cluster);
+  assert.equal(created.code, 0, created.stderr);
+  const shown = await runKubectl(["get", "shell", "a", "-n", "ns", "-o", "name"], cluster);
+  assert.equal(shown.stdout, `shell.${group}/a\n`, shown.stderr);
+  const target = { url: cluster.url, kubeconfig: cluster.kubeconfig };
+  const hurt = await exec(`${v5},${v4}`, ["complain", "42"], { target });
+  assert.deepEqual([hurt.code, hurt.stdout, hurt.stderr.split("\n")[0]], [42, "", "it hurts"]);
+  const counted = await exec(v5, ["wc"], { stdin: "x".repeat(1_000_000), target });
+  assert.deepEqual([counted.code, counted.stdout], [0, "1000000\n"], counted.stderr);
+  const sized = await exec(v5, ["size"], { args: ["-tty"], target });
+  assert.deepEqual([sized.code, sized.stdout], [0, "120 by 40\n"], sized.stderr);
 });
