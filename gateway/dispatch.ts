@@ -57,8 +57,6 @@ export interface DispatchRequest {
   readonly warnings: Warnings;
 }
 
-/** Not a protocol but a token, for authentication alone. */
-const bearerProtocol = "base64url.bearer.authorization.k8s.io.";
 /** A write takes at most this long, as kube-apiserver's handlers. */
 const maxWriteMs = 34_000;
 
@@ -162,9 +160,8 @@ async function answerConnect(
   const request = verbRequest(given, { answersItself: true });
   if (subresource.kind === "stream") {
     if (http.webSocket === undefined) throw badRequest("Upgrade request required");
-    const protocols = protocolsOf(http.webSocket);
     const opening = { httpMethod: http.method, query, contentType: "", body: Buffer.alloc(0), dryRun: false };
-    return await verbs.stream(request, tools, subresource, opening, protocols);
+    return await verbs.stream(request, tools, subresource, opening, http.webSocket);
   }
   const { dryRun } = parseCreateOptions(new Map([...query].filter(([name]) => name === "dryRun")));
   const body = await http.body();
@@ -204,12 +201,8 @@ async function answerWatch(given: DispatchRequest, tools: verbs.VerbTools): Prom
   const { http, query } = given;
   const answer = await verbs.watch(verbRequest(given, { stream: true }), tools, parseListOptions(query));
   if (http.webSocket === undefined) return answer;
-  const [protocol = ""] = protocolsOf(http.webSocket);
+  const [protocol = ""] = http.webSocket;
   return verbs.overWebSocket(answer, { origin: http.header("origin"), protocol });
-}
-
-function protocolsOf(offered: readonly string[]): readonly string[] {
-  return offered.filter((protocol) => !protocol.startsWith(bearerProtocol));
 }
 
 async function answerCreate(given: DispatchRequest, tools: verbs.VerbTools): Promise<HttpAnswer> {

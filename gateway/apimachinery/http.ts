@@ -105,8 +105,12 @@ export function isStreamBody(body: HttpAnswer["body"]): body is StreamBody {
 }
 
 /** Gives the same request with other headers: lower-case names and values, in order. */
-export function withRawHeaders(request: HttpRequest, rawHeaders: HttpRequest["rawHeaders"]): HttpRequest {
-  const { method, uri, path, query, httpVersion, remoteAddress, webSocket } = request;
+export function withRawHeaders(
+  request: HttpRequest,
+  rawHeaders: HttpRequest["rawHeaders"],
+  webSocket: HttpRequest["webSocket"] = request.webSocket,
+): HttpRequest {
+  const { method, uri, path, query, httpVersion, remoteAddress } = request;
   return {
     ...{ method, uri, path, query, httpVersion, remoteAddress, webSocket },
     header: (name) => rawHeaders.find(([key]) => key === name)?.[1],

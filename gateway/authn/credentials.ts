@@ -1,7 +1,7 @@
 /** Takes off a request what says who asks: nobody behind authentication may come to believe, or pass on, any of it. */
 import { type HttpRequest, withRawHeaders } from "../apimachinery/http.ts";
 import { type IdentityHeaders, isIdentityHeader, standardHeaders } from "./request-header.ts";
-import { protocolHeader, withoutTokens } from "./websocket.ts";
+import { isTokenProtocol, protocolHeader, withoutTokens } from "./websocket.ts";
 
 /** Gives the request without credentials; `more` names headers beside the standard ones. */
 export function withoutCredentials(request: HttpRequest, more?: IdentityHeaders): HttpRequest {
@@ -12,5 +12,6 @@ export function withoutCredentials(request: HttpRequest, more?: IdentityHeaders)
     const protocols = withoutTokens(value);
     return protocols === "" ? [] : [[name, protocols] as const];
   });
-  return withRawHeaders(request, kept);
+  const offered = request.webSocket?.filter((protocol) => !isTokenProtocol(protocol));
+  return withRawHeaders(request, kept, offered);
 }

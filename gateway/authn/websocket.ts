@@ -46,7 +46,8 @@ function protocolsOf(value: string): string[] {
   return value.split(",").map((one) => one.trim());
 }
 
-function isTokenProtocol(protocol: string): boolean {
+/** Tells if a subprotocol is a token's. */
+export function isTokenProtocol(protocol: string): boolean {
   return protocol.startsWith(tokenPrefix);
 }
 
