@@ -16,7 +16,7 @@ import type { JsonObject } from "./apimachinery/json.ts";
 import type { RequestInfo } from "./apimachinery/request-info.ts";
 import { type Status, StatusError } from "./apimachinery/status.ts";
 import { TextError } from "./apimachinery/text-error.ts";
-import type { User } from "./apimachinery/user.ts";
+import { anonymousUser, type User } from "./apimachinery/user.ts";
 import { type Authenticating, actingUser } from "./authn/authn.ts";
 import { type Authorizer, assertAllowed, assertMayImpersonate, attributesOf, forbiddenFor } from "./authz/authz.ts";
 import { answerDiscovery } from "./discovery/discovery.ts";
@@ -100,6 +100,7 @@ export function createHandler(rooms: ServerRooms): (request: HttpRequest) => Pro
       answer = errorAnswer(error, request, passage, rooms);
     }
     const finished = finish(answer, auditId, warnings);
+    if (isStranger(request, finished.status, passage?.user)) finished.endsConnection = true;
     rooms.log.info(
       {
         auditId,
@@ -114,6 +115,15 @@ export function createHandler(rooms: ServerRooms): (request: HttpRequest) => Pro
     );
     return finished;
   };
+}
+
+/**
+ * Whether a connection is ended after this answer: HTTP/2 is dear, and open to who only pretends to use it.
+ * Who shows a certificate, kube-apiserver above all, keeps the connection that all its users share.
+ */
+function isStranger(request: HttpRequest, status: number, user: User | undefined): boolean {
+  if (request.httpVersion !== "2.0" || request.peerCertificate() !== undefined) return false;
+  return status === 401 || user?.name === anonymousUser;
 }
 
 /** Whether a request has neither deadline nor seat: a watch, or the stream of a subresource. */

@@ -97,6 +97,8 @@ export interface HttpAnswer {
   body: Uint8Array | readonly Uint8Array[] | StreamBody | SocketBody;
   /** True for a watch and its like: no timeout applies, and a drain ends it. */
   longRunning?: boolean;
+  /** True: nothing more is taken on this connection. HTTP/1.1 says so, an HTTP/2 session ends with its streams. */
+  endsConnection?: boolean;
 }
 
 /** Tells a stream from whole bytes. */

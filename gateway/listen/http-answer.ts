@@ -57,7 +57,8 @@ export function createAnswerWriter(options: {
     for (const name of Object.keys(answer.headers)) {
       reply.setHeader(name, wireValue(answer.headers[name] as string | readonly string[]));
     }
-    if (isHttp1 && isDraining) reply.setHeader("Connection", "close");
+    if (isHttp1 && (isDraining || answer.endsConnection)) reply.setHeader("Connection", "close");
+    if (answer.endsConnection) endSession(reply);
     if (isStreamBody(body)) {
       writeStream(request, reply, body);
       return;
@@ -197,4 +198,11 @@ function wireValue(value: string | readonly string[]): string | string[] {
 function wireText(text: string): string {
   if (!/[^\t -~]/.test(text)) return text;
   return Buffer.from(text.replace(/(?!\t)\p{Cc}/gu, " "), "utf8").toString("latin1");
+}
+
+/** Ends an HTTP/2 session once this answer is out: its other streams finish, and no new one begins. */
+function endSession(reply: RawReply): void {
+  const stream = "stream" in reply ? reply.stream : undefined;
+  const session = stream?.session;
+  stream?.once("close", () => session?.close());
 }

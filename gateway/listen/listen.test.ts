@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
+import { connect as connectHttp2 } from "node:http2";
 import { createServer } from "node:net";
+import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
 import { issueAuthority, issueClient } from "../../test/support/certificates.ts";
 import type { HttpRequest } from "../apimachinery/http.ts";
@@ -22,6 +24,31 @@ function subjectsOf(request: HttpRequest): string[] {
   }
   return subjects;
 }
+
+test("an answer that ends its connection says so over HTTP/1.1, and ends an HTTP/2 session behind its streams", async (t) => {
+  const slow = Promise.withResolvers<void>();
+  const started = await start(
+    t,
+    async ({ path }) => {
+      if (path === "/slow") await slow.promise;
+      return { ...textAnswer(path), endsConnection: path === "/last" };
+    },
+    { http2: true },
+  );
+  const http1 = await client(started, "1.1");
+  assert.equal((await http1.ask({ path: "/last" })).headers.connection, "close");
+  assert.equal((await http1.ask({ path: "/more" })).headers.connection, "keep-alive");
+  http1.close();
+  const session = connectHttp2(`https://127.0.0.1:${started.listener.port}`, { ca: started.files.authority.cert });
+  const ask = (path: string) => text(session.request({ ":path": path }));
+  const pending = ask("/slow");
+  const ended = once(session, "goaway");
+  assert.equal(await ask("/last"), "/last");
+  await ended;
+  slow.resolve();
+  assert.equal(await pending, "/slow");
+  await once(session, "close");
+});
 
 for (const protocol of protocols) {
   const options = { http2: protocol === "2.0" };
