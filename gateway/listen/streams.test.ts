@@ -91,7 +91,8 @@ for (const protocol of ["1.1", "2.0"] as const) {
       const sinks: ByteSink[] = [];
       const started = await start(t, () => stream((sink) => sinks.push(sink)), {
         ...options,
-        times: { stalledMs: 200 },
+        // Long enough for a busy machine to read 16 MB in.
+        times: { stalledMs: 2_000 },
       });
       const incoming = await open(t, started, protocol);
       const [sink] = sinks as [ByteSink];

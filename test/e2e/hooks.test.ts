@@ -165,7 +165,7 @@ describe("mutate and validate", () => {
     const started = performance.now();
     const late = await create("g", {}, {}, "?timeout=1s");
     assert.equal(late.status, 504, late.text);
-    assert.ok(performance.now() - started < 5_000);
+    assert.ok(performance.now() - started < 10_000, "the hook's own ten seconds are not waited for");
   });
 
   test("deletecollection asks about each object", async () => {

@@ -77,15 +77,21 @@ describe("hot change", () => {
     let begun = false;
     const watch = gateway.ask(`/apis/${group}/v1/pears?watch=1`, { onText: () => (begun = true) });
     await eventually(() => begun, "the watch shows the first pear");
-    let stillOpen = true;
-    const other = gateway.ask(`/apis/${group}/v1/apples?watch=1&timeoutSeconds=3`).finally(() => (stillOpen = false));
+    const stop = new AbortController();
+    const [isOpen, isOver] = [Promise.withResolvers<void>(), { value: false }];
+    const marked = "watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=1";
+    const other = gateway
+      .ask(`/apis/${group}/v1/apples?${marked}`, { signal: stop.signal, onText: () => isOpen.resolve() })
+      .finally(() => (isOver.value = true));
+    await isOpen.promise;
     store.change([apple]);
     const ended = await watch;
     assert.equal(ended.status, 200);
     assert.equal(ended.text.trim().split("\n").length, 1, ended.text);
     const gone = await gateway.ask(`/apis/${group}/v1/pears`);
     assert.deepEqual([gone.status, gone.text], [404, "404 page not found\n"]);
-    assert.ok(stillOpen, "the watch of the kind that stayed goes on");
+    assert.equal(isOver.value, false, "the watch of the kind that stayed goes on");
+    stop.abort();
     await other;
   });
 

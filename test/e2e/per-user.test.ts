@@ -234,9 +234,17 @@ describe("per-user reads", () => {
     await create("a3", "alice");
     await create("b3", "bob");
     const after = listed.metadata?.["resourceVersion"];
-    const watch = await gateway.ask(`${path}?watch=1&resourceVersion=${after}&timeoutSeconds=1`, { user: "bob" });
-    const seen = eventsOf(watch.text).map((event) => `${event.type} ${event.object.metadata.name}`);
-    assert.deepEqual(seen, ["ADDED b2", "ADDED b3"]);
+    const stop = new AbortController();
+    let text = "";
+    const onText = (piece: string) => (text += piece);
+    const resumed = `${path}?watch=1&resourceVersion=${after}`;
+    const watch = gateway.ask(resumed, { user: "bob", signal: stop.signal, onText });
+    await create("b4", "bob");
+    await eventually(() => text.includes('"b4"'), "the last one came");
+    stop.abort();
+    await watch;
+    const seen = eventsOf(text).map((event) => `${event.type} ${event.object.metadata.name}`);
+    assert.deepEqual(seen, ["ADDED b2", "ADDED b3", "ADDED b4"]);
   });
 
   test("a watch from a revision that is gone is told 410", async () => {

@@ -288,7 +288,7 @@ describe("a watch over a WebSocket", () => {
 
   test("each event is a text of its own, and the deadline a close with 1000", async () => {
     const socket = await watch(
-      "timeoutSeconds=2&allowWatchBookmarks=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan",
+      "timeoutSeconds=5&allowWatchBookmarks=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan",
     );
     assert.ok("next" in socket);
     socket.send(binary, "this is for nobody");
