@@ -4,17 +4,18 @@ import type { RequestContextSchema } from "../../gen/annex/store/v1/object_pb.js
 import type { HostTickets } from "./host-tickets.ts";
 import type { CallContext } from "./store-call.ts";
 
-/** Who asks. */
-export type Caller = Omit<CallContext, "timeoutMs" | "signal">;
+/** Who asks, and for how long; 0, or nothing: without a deadline. */
+export type Caller = Omit<CallContext, "timeoutMs" | "signal"> & { readonly timeoutMs?: number };
 
 /** Gives the message of who asks. */
-export function contextOf({ user, impersonator, requestId, clientVersion, userAgent }: Caller) {
+export function contextOf({ user, impersonator, requestId, clientVersion, userAgent, timeoutMs = 0 }: Caller) {
   return {
     requestId,
     ...(user === undefined ? {} : { user: userMessage(user) }),
     ...(impersonator === undefined ? {} : { impersonator: userMessage(impersonator) }),
     clientVersion,
     userAgent,
+    timeoutMs,
   };
 }
 

@@ -67,7 +67,7 @@ export function createHookClient({ definition, storeName, hooks, opener, log }: 
     const name = `${hook}.${plural}.${group}`;
     const { context } = call;
     const options = { signal: context.signal, timeoutMs: Math.min(admissionMs, context.timeoutMs) };
-    const opened = opener(context);
+    const opened = opener({ ...context, timeoutMs: options.timeoutMs });
     try {
       return await twice(() => work(admissionRequest(call, opened.context), options));
     } catch (error) {

@@ -160,7 +160,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
       }),
 
     async *watch(watch): AsyncIterable<WatchFrame> {
-      const opened = watch.caller && opener(watch.caller);
+      const opened = watch.caller && opener({ ...watch.caller, timeoutMs: 0 });
       const request = {
         ...(opened === undefined ? {} : { context: opened.context }),
         resource,
@@ -231,7 +231,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
     async *stream(stream, input, caller) {
       const { name } = stream.key;
       const failed = (error: unknown) => withoutConflict(failure(error, "get", name), name);
-      const opened = opener(caller);
+      const opened = opener({ ...caller, timeoutMs: 0 });
       const open = { request: invokeRequest(stream, opened.context), subprotocols: [...stream.protocols] };
       async function* requests(): AsyncIterable<StreamRequestInit> {
         yield { frame: { case: "open", value: open } };

@@ -26,6 +26,7 @@ export function callFrom(request: WithContext, context: HandlerContext): Call {
     requestId: said?.requestId ?? "",
     user: userFrom(said),
     host: said?.host === undefined ? undefined : { address: said.host.address, ticket: said.host.ticket },
+    ...(said === undefined || said.timeoutMs === 0 ? {} : { timeoutMs: said.timeoutMs }),
     signal: context.signal,
   };
 }

@@ -49,6 +49,8 @@ export interface Call {
   readonly user: CallUser | undefined;
   /** Where the gateway can be asked about this user until the call is over; see createHost. Undefined: it can't. */
   readonly host?: { readonly address: string; readonly ticket: Uint8Array } | undefined;
+  /** Milliseconds that were left for the call when it was made. Undefined: it has no deadline. */
+  readonly timeoutMs?: number | undefined;
   /** Aborted when nobody waits any more. */
   readonly signal: AbortSignal;
 }

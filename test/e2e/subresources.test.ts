@@ -202,6 +202,7 @@ test("the store is told when the request's time is over", async () => {
   assert.equal(late.status, 504, late.text);
   const call = calls.at(-1);
   assert.equal(call?.subpath, "/hang");
+  assert.ok(call.timeoutMs !== undefined && call.timeoutMs <= 1_000, `${call.timeoutMs} ms`);
   await eventually(() => call?.signal.aborted === true, "the call is over for the store too");
 });
 
