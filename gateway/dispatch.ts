@@ -353,9 +353,8 @@ async function objectAnswer(
   request: verbs.VerbRequest,
   tools: verbs.VerbTools,
 ): Promise<HttpAnswer> {
-  // Only what was read is told so kindly; of what was written kube-apiserver gives its own fault away.
-  if (request.form.as === "PartialObjectMetadataList" && request.info.verb !== "get")
-    throw unknownError("content is not a list");
+  // Of a type compiled into it kube-apiserver says so kindly; of a custom resource it gives its own fault away.
+  if (request.form.as === "PartialObjectMetadataList") throw unknownError("content is not a list");
   const rows = await verbs.tabulate(request, tools, [view]);
   const options = { includeObject: request.includeObject, now: tools.clock(), rows };
   const body = await renderObject(view, request.form, tools.columnsOf(request.resource), options);

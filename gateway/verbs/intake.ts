@@ -8,7 +8,7 @@ import { fieldInvalid, invalid } from "../apimachinery/field-error.ts";
 import { goQuote } from "../apimachinery/go-text.ts";
 import { encodeJson, type JsonObject } from "../apimachinery/json.ts";
 import type { WriteOptions } from "../apimachinery/options.ts";
-import { badRequest, StatusError } from "../apimachinery/status.ts";
+import { badRequest, internalError, StatusError } from "../apimachinery/status.ts";
 import { typeMetaFault } from "../apimachinery/type-meta.ts";
 import { validateTypeMeta } from "../lifecycle/lifecycle.ts";
 import { coerceEmbedded, coerceMetadata, defaultSteps, pruneSteps } from "../schema/schema.ts";
@@ -56,6 +56,8 @@ export async function takePatched(
     invalid({ group: "", word: "" }, "", [fieldInvalid("patch", encodeJson(await patched()), why)]);
   const unnamed = typeMetaFault(body.value, () => encodeJson(body.value));
   if (unnamed !== undefined) throw await refuse(unnamed);
+  if ((body.value["apiVersion"] ?? "") === "")
+    throw internalError("Object 'apiVersion' is missing in 'object has no apiVersion field'");
   let faults: readonly string[];
   try {
     faults = await shape(request, tools, body, validation);
