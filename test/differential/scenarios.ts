@@ -1,0 +1,36 @@
+/**
+ * All scenarios that a seed gives.
+ */
+import type { Random } from "./random.ts";
+import type { Scenario } from "./scenario.ts";
+import { answerScenarios } from "./scenarios/answers.ts";
+import { allBodyScenarios } from "./scenarios/bodies.ts";
+import { deleteScenarios } from "./scenarios/deletes.ts";
+import { listScenarios } from "./scenarios/lists.ts";
+import { mixedScenarios } from "./scenarios/mixed.ts";
+import { patchScenarios } from "./scenarios/patches.ts";
+import { subresourceScenarios } from "./scenarios/subresources.ts";
+import { watchScenarios } from "./scenarios/watches.ts";
+import { writeScenarios } from "./scenarios/writes.ts";
+import { plantedFaults } from "./tampering.ts";
+
+export { realScenarios } from "./scenarios/real.ts";
+
+/** Of chance; the others are what they are. */
+const mixed = 300;
+
+/** Those over our own definitions. */
+export function ownScenarios(random: Random): Scenario[] {
+  return [
+    ...listScenarios(),
+    ...writeScenarios(),
+    ...patchScenarios(),
+    ...allBodyScenarios(),
+    ...subresourceScenarios(),
+    ...deleteScenarios(),
+    ...answerScenarios(),
+    ...watchScenarios(),
+    ...mixedScenarios(random, mixed),
+    ...plantedFaults.map(({ scenario }) => scenario),
+  ];
+}

@@ -1,0 +1,197 @@
+/**
+ * An answer without what must differ between two servers, and so that two can be compared.
+ *
+ * What must differ is replaced, not dropped, wherever something can be known of it: the first uid of
+ * a scenario is `uid#1` in every answer, the third revision of its objects `rv#3`, so a write that
+ * changes nothing must keep its revision on both sides. Times, a list's revision and continue tokens
+ * only must be there, and look like one. Numbers stay the text that they were written as.
+ */
+import {
+  isJsonObject,
+  type JsonObject,
+  JsonSyntaxError,
+  type JsonValue,
+  parseJson,
+} from "../../gateway/apimachinery/json.ts";
+import { parseYaml } from "../../gateway/apimachinery/yaml.ts";
+import type { Told } from "./client.ts";
+
+/** What is compared of an answer. */
+export interface Seen {
+  readonly status: number;
+  /** Only those that matter, and only where they are there. */
+  readonly headers: Readonly<Record<string, readonly string[]>>;
+  /** How the text is laid out: `json`, `indented json`, `yaml`, `text`, `events`, `empty`. */
+  readonly form: string;
+  /** A text's value is the text; a watch's the list of its events. */
+  readonly body: JsonValue;
+}
+
+/** Headers that are compared by their values, and those where only their presence counts. */
+const compared = [
+  "content-type",
+  "content-encoding",
+  "warning",
+  "retry-after",
+  "vary",
+  "cache-control",
+  "x-content-type-options",
+  "allow",
+  "location",
+  "www-authenticate",
+];
+const present = ["etag", "last-modified", "audit-id"];
+
+const uuid = /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g;
+const time = /\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
+const serverTimes = new Set(["creationTimestamp", "deletionTimestamp"]);
+/** Five letters that only generateName gives, after the prefix that the scenarios use. */
+const generated = /\bgenerated-[bcdfghjklmnpqrstvwxz2456789]{5}\b/g;
+/** A number in JSON; strings are matched so that what they hold is left alone. */
+const numbers = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/g;
+
+/** What one scenario's answers of one server have in common. */
+export interface Sight {
+  /** Gives what is compared of an answer; called in the order of the steps. */
+  see(told: Told, about?: (body: JsonObject) => JsonValue): Seen;
+  /** The same for a watch's lines. */
+  seeWatch(told: Omit<Told, "body">, lines: readonly string[]): Seen;
+}
+
+/** Starts a scenario. */
+export function createSight(): Sight {
+  const uids = new Map<string, string>();
+  const revisions = new Map<string, string>();
+  const nameOf = (known: Map<string, string>, prefix: string, value: string) => {
+    const name = known.get(value) ?? `${prefix}#${known.size + 1}`;
+    known.set(value, name);
+    return name;
+  };
+  const text = (value: string): string =>
+    value.replaceAll(uuid, (found) => nameOf(uids, "uid", found)).replaceAll(generated, "generated-?????");
+  const message = (value: string): string =>
+    text(withoutManagedFields(value))
+      .replaceAll(time, "<time>")
+      .replaceAll(/("?resourceVersion\\*"?: ?\\*"?)(\d+)/gi, (all, start, digits) =>
+        revisions.has(digits) ? `${start}${revisions.get(digits)}` : all,
+      )
+      .replaceAll(/(ResourceVersion in (?:the precondition|record) )\((\d+)\)/g, (_, start, digits) => {
+        return `${start}(${revisions.get(digits) ?? "<revision>"})`;
+      })
+      .replaceAll(/(resource version: \d+, current: )\d+/g, "$1<revision>")
+      .replaceAll(/(too old resource version: )\d+ \(\d+\)/g, "$1<revision> (<revision>)");
+  const string = (key: string, value: string, owner: JsonObject | undefined): string => {
+    if (serverTimes.has(key)) return value.replaceAll(time, "<time>");
+    if (key === "resourceVersion" && /^[1-9]\d*$/.test(value)) {
+      // A list's, a bookmark's: others write in between.
+      return owner?.["uid"] === undefined ? "<revision>" : nameOf(revisions, "rv", value);
+    }
+    if (key === "continue" && value !== "") return "<continue>";
+    return key === "message" ? message(value) : text(value);
+  };
+  const value = (given: JsonValue, key = "", owner?: JsonObject): JsonValue => {
+    if (typeof given === "string") return string(key, given, owner);
+    if (Array.isArray(given)) return given.map((item) => value(item, key));
+    if (!isJsonObject(given)) return given;
+    const keys = Object.keys(given).filter((name) => name !== "managedFields");
+    return Object.fromEntries(keys.sort().map((name) => [name, value(given[name] ?? null, name, given)]));
+  };
+  const body = (given: JsonValue): JsonValue => inAnyOrder(value(withoutAges(given)));
+  const see: Sight["see"] = (told, about = (whole) => whole) => {
+    const { form, parsed } = read(told);
+    const whole = isJsonObject(parsed) ? about(parsed) : parsed;
+    return {
+      status: told.status,
+      headers: headersOf(told.headers, message),
+      form,
+      body: typeof whole === "string" ? message(whole) : body(whole),
+    };
+  };
+  return {
+    see,
+    seeWatch(told, lines) {
+      // Refused before it began.
+      if (told.status !== 200) return see({ ...told, body: lines.join("\n") });
+      const events = withoutTiming(lines.map((line) => body(parseNumberless(line))));
+      return { status: told.status, headers: headersOf(told.headers, message), form: "events", body: events };
+    },
+  };
+}
+
+function headersOf(headers: Told["headers"], message: (text: string) => string): Seen["headers"] {
+  const values = compared.filter((name) => headers[name]).map((name) => [name, headers[name]?.map(message) ?? []]);
+  const names = present.filter((name) => headers[name]).map((name) => [name, ["<there>"]]);
+  return Object.fromEntries([...values, ...names]);
+}
+
+function read({ headers, body }: Told): { form: string; parsed: JsonValue } {
+  const type = headers["content-type"]?.[0] ?? "";
+  if (body === "") return { form: "empty", parsed: "" };
+  if (/^application\/(json|apidiscovery)/.test(type) || (type.startsWith("text/plain") && body.startsWith("{"))) {
+    const layout = `${body.includes("\n  ") ? "indented json" : "json"}${body.endsWith("\n") ? "" : ", no newline"}`;
+    try {
+      return { form: layout, parsed: parseNumberless(body) };
+    } catch (error) {
+      if (!(error instanceof JsonSyntaxError)) throw error;
+      return { form: "text", parsed: body };
+    }
+  }
+  if (type.startsWith("application/yaml")) return { form: "yaml", parsed: parseYaml(body).value };
+  if (type.includes("protobuf")) return { form: "protobuf", parsed: "" };
+  return { form: "text", parsed: body };
+}
+
+/** Numbers become strings of their text, marked so that no string is taken for one. */
+function parseNumberless(text: string): JsonValue {
+  return parseJson(text.replaceAll(numbers, (token) => (token.startsWith('"') ? token : `"\\u0000${token}"`)));
+}
+
+/** When a bookmark comes among other events is chance, and whether one comes at all that marks nothing. */
+function withoutTiming(events: readonly JsonValue[]): JsonValue[] {
+  const isBookmark = (event: JsonValue) => isJsonObject(event) && event["type"] === "BOOKMARK";
+  const marks = events.filter((event) => isBookmark(event) && JSON.stringify(event).includes("initial-events-end"));
+  return [...events.filter((event) => !isBookmark(event)), ...marks];
+}
+
+/** Go checks properties in the order of its maps, which is another one each time: causes have none. */
+function inAnyOrder(given: JsonValue): JsonValue {
+  if (!isJsonObject(given) || given["reason"] !== "Invalid" || !isJsonObject(given["details"])) return given;
+  const { causes } = given["details"];
+  if (!Array.isArray(causes) || causes.length < 2) return given;
+  const lines = (causes as JsonObject[]).map(({ field, message }) => `${field}: ${message}`);
+  const told = String(given["message"]);
+  const message = told.replace(`[${[...new Set(lines)].join(", ")}]`, "[<each cause once>]");
+  const sorted = causes.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+  return { ...given, message, details: { ...given["details"], causes: sorted } };
+}
+
+/** A Table's cells of dates say how long ago that was. */
+function withoutAges(given: JsonValue): JsonValue {
+  if (!isJsonObject(given)) return given;
+  if (given["type"] !== undefined && isJsonObject(given["object"]))
+    return { ...given, object: withoutAges(given["object"]) };
+  if (given["kind"] !== "Table" || !Array.isArray(given["rows"])) return given;
+  const rows = given["rows"].map((row) => {
+    if (!isJsonObject(row) || !Array.isArray(row["cells"])) return row;
+    return { ...row, cells: row["cells"].map((cell) => (isAge(cell) ? "<age>" : cell)) };
+  });
+  return { ...given, rows };
+}
+
+function isAge(cell: JsonValue): boolean {
+  return typeof cell === "string" && (/^\d{1,2}s$/.test(cell) || time.test(cell));
+}
+
+/** Messages may quote an object whole, more than once, as JSON or as Go writes strings. */
+function withoutManagedFields(text: string): string {
+  const start = /\\*"managedFields\\*":\[/.exec(text);
+  if (start === null) return text;
+  let depth = 1;
+  let at = start.index + start[0].length;
+  for (; at < text.length && depth > 0; at++) {
+    if (text[at] === "[") depth++;
+    if (text[at] === "]") depth--;
+  }
+  const rest = text.slice(text[at] === "," ? at + 1 : at);
+  return text.slice(0, start.index) + withoutManagedFields(rest);
+}
