@@ -18,7 +18,7 @@ import { bearerAuthenticator, staticTokens, type TokenAuthenticator, unionTokens
 import type { Certificate } from "./certificate.ts";
 import type { ClusterCertificates } from "./cluster-certificates.ts";
 import { withoutCredentials } from "./credentials.ts";
-import { type FrontProxyRules, requestHeaderAuthenticator } from "./request-header.ts";
+import { type FrontProxyRules, lowerCased, requestHeaderAuthenticator } from "./request-header.ts";
 import { parseTokenFile } from "./token-file.ts";
 import { type Authenticator, unionAuthenticator, withAuthenticatedGroup } from "./union.ts";
 import { createWatchedFile, type Log, type WatchFile, watchOnDisk } from "./watched-file.ts";
@@ -161,7 +161,12 @@ function frontProxyOf(
   cluster: ClusterCertificates | undefined,
 ): (() => FrontProxyRules | undefined) | undefined {
   if (given === undefined) return cluster?.frontProxy;
-  return () => ({ ...given, roots: given.roots() });
+  let rules = lowerCased({ ...given, roots: given.roots() });
+  return () => {
+    const roots = given.roots();
+    if (rules.roots !== roots) rules = { ...rules, roots };
+    return rules;
+  };
 }
 
 const anonymous: User = { name: anonymousUser, uid: "", groups: [systemUnauthenticated], extra: {} };

@@ -11,7 +11,7 @@ import type { KubeClient, KubeObject } from "../kubeclient/kubeclient.ts";
 import { createInformer } from "../kubeclient/kubeclient.ts";
 import { assertApart, parseAuthorities } from "./authority-file.ts";
 import type { Certificate } from "./certificate.ts";
-import type { FrontProxyRules } from "./request-header.ts";
+import { type FrontProxyRules, lowerCased } from "./request-header.ts";
 import type { Log } from "./watched-file.ts";
 
 /** What the ConfigMap says now. Followed until `close`. */
@@ -127,14 +127,14 @@ function rulesOf(data: Readonly<Record<string, string>>, clients: readonly Certi
   const [caKey, namesKey, usernameKey, uidKey, groupKey, extraKey] = frontProxyKeys;
   const roots = authoritiesOf(data[caKey] ?? "", caKey);
   if (roots.length === 0) return undefined;
-  const rules = {
+  const rules = lowerCased({
     roots,
     allowedNames: stringsOf(data, namesKey),
     usernameHeaders: stringsOf(data, usernameKey),
     uidHeaders: stringsOf(data, uidKey),
     groupHeaders: stringsOf(data, groupKey),
     extraHeaderPrefixes: stringsOf(data, extraKey),
-  };
+  });
   if (rules.allowedNames.length === 0) assertApart(roots, clients);
   return rules;
 }

@@ -6,12 +6,13 @@ import { isTokenProtocol, protocolHeader, withoutTokens } from "./websocket.ts";
 /** Gives the request without credentials; `more` names headers beside the standard ones. */
 export function withoutCredentials(request: HttpRequest, more?: IdentityHeaders): HttpRequest {
   const sets = more === undefined ? [standardHeaders] : [standardHeaders, more];
-  const kept = request.rawHeaders.flatMap(([name, value]) => {
-    if (name === "authorization" || sets.some((headers) => isIdentityHeader(name, headers))) return [];
-    if (name !== protocolHeader) return [[name, value] as const];
-    const protocols = withoutTokens(value);
-    return protocols === "" ? [] : [[name, protocols] as const];
-  });
+  const kept: (readonly [string, string])[] = [];
+  for (const header of request.rawHeaders) {
+    const [name, value] = header;
+    if (name === "authorization" || sets.some((headers) => isIdentityHeader(name, headers))) continue;
+    if (name !== protocolHeader) kept.push(header);
+    else if (withoutTokens(value) !== "") kept.push([name, withoutTokens(value)]);
+  }
   const offered = request.webSocket?.filter((protocol) => !isTokenProtocol(protocol));
   return withRawHeaders(request, kept, offered);
 }

@@ -2,8 +2,11 @@
 
 /** Gives a header's value: Node reads latin1, Go writes UTF-8. */
 export function headerText(value: string): string {
-  return Buffer.from(value, "latin1").toString("utf8");
+  return isAscii.test(value) ? value : Buffer.from(value, "latin1").toString("utf8");
 }
+
+/** Nearly all: read the same either way. */
+const isAscii = /^[\x00-\x7f]*$/;
 
 /** Gives the key that stands percent-encoded in a header's name; one that isn't encoded as it should be, as it stands. */
 export function headerKey(encoded: string): string {

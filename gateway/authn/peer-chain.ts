@@ -8,7 +8,7 @@
  */
 import type { PeerCertificate } from "../apimachinery/user.ts";
 import { type Certificate, parseCertificate } from "./certificate.ts";
-import { type VerifiedChain, type VerifyOptions, verifyChain } from "./chain.ts";
+import { type VerifyOptions, verifyChain } from "./chain.ts";
 
 /** Longest chain that is looked at: more than any real one. */
 const maxPeerCertificates = 16;
@@ -25,9 +25,20 @@ export interface ChainVerifierOptions {
  */
 export type ChainVerifier = (peer: PeerCertificate | undefined) => Certificate | undefined;
 
+/** A chain that didn't hold is looked at again after this long: it may have come into its time. */
+const refusedMs = 1000;
+
 interface Known {
   readonly chain: readonly Certificate[];
-  verdict: { readonly roots: readonly Certificate[]; readonly of: VerifiedChain } | undefined;
+  verdict: Verdict | undefined;
+}
+
+/** What holds for a list of authorities, and from when until when; ms since 1970, inclusive. */
+interface Verdict {
+  readonly roots: readonly Certificate[];
+  readonly refusal: Error | undefined;
+  readonly notBefore: number;
+  readonly notAfter: number;
 }
 
 /** Makes a verifier that remembers a connection's chain as long as the connection lives. */
@@ -45,23 +56,27 @@ export function createChainVerifier({ roots, clock }: ChainVerifierOptions): Cha
     const [leaf, ...intermediates] = entry.chain;
     if (leaf === undefined) throw new RangeError("a chain has at least one certificate");
     const now = clock();
-    if (entry.verdict?.roots === current && holds(entry.verdict.of, now)) return leaf;
-    entry.verdict = undefined;
-    entry.verdict = { roots: current, of: judge(leaf, { roots: current, intermediates, now }) };
+    if (entry.verdict?.roots !== current || !isInForce(entry.verdict, now)) {
+      entry.verdict = judge(leaf, { roots: current, intermediates, now });
+    }
+    if (entry.verdict.refusal !== undefined) throw entry.verdict.refusal;
     return leaf;
   };
 }
 
-function judge(leaf: Certificate, options: VerifyOptions): VerifiedChain {
+function judge(leaf: Certificate, options: VerifyOptions): Verdict {
+  const { roots, now } = options;
   try {
-    return verifyChain(leaf, options);
+    const { notBefore, notAfter } = verifyChain(leaf, options);
+    return { roots, refusal: undefined, notBefore, notAfter };
   } catch (error) {
     const why = (error as Error).message;
-    throw new Error(`verifying certificate SN=${leaf.serialNumber} failed: ${why}`, { cause: error });
+    const refusal = new Error(`verifying certificate SN=${leaf.serialNumber} failed: ${why}`, { cause: error });
+    return { roots, refusal, notBefore: now.getTime(), notAfter: now.getTime() + refusedMs };
   }
 }
 
-function holds({ notBefore, notAfter }: VerifiedChain, now: Date): boolean {
+function isInForce({ notBefore, notAfter }: Verdict, now: Date): boolean {
   return notBefore <= now.getTime() && now.getTime() <= notAfter;
 }
 

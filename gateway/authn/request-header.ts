@@ -14,7 +14,7 @@ import { createChainVerifier } from "./peer-chain.ts";
 import type { Authenticator } from "./union.ts";
 import { commonNameOf } from "./x509.ts";
 
-/** Which headers say who asks. Names in any case; of users and uids the first that has a value counts. */
+/** Which headers say who asks, in lower case. Of users and uids the first that has a value counts. */
 export interface IdentityHeaders {
   readonly usernameHeaders: readonly string[];
   /** Empty: a uid is not taken from anybody. */
@@ -35,11 +35,23 @@ export interface FrontProxyRules extends IdentityHeaders {
 
 /** What kube-apiserver sends. */
 export const standardHeaders: IdentityHeaders = {
-  usernameHeaders: ["X-Remote-User"],
-  uidHeaders: ["X-Remote-Uid"],
-  groupHeaders: ["X-Remote-Group"],
-  extraHeaderPrefixes: ["X-Remote-Extra-"],
+  usernameHeaders: ["x-remote-user"],
+  uidHeaders: ["x-remote-uid"],
+  groupHeaders: ["x-remote-group"],
+  extraHeaderPrefixes: ["x-remote-extra-"],
 };
+
+/** Gives names as requests have them. */
+export function lowerCased<T extends IdentityHeaders>(headers: T): T {
+  const lower = (names: readonly string[]) => names.map((name) => name.toLowerCase());
+  return {
+    ...headers,
+    usernameHeaders: lower(headers.usernameHeaders),
+    uidHeaders: lower(headers.uidHeaders),
+    groupHeaders: lower(headers.groupHeaders),
+    extraHeaderPrefixes: lower(headers.extraHeaderPrefixes),
+  };
+}
 
 /** Nobody: what there is before any rules are known. */
 const nobody: readonly Certificate[] = [];
@@ -65,9 +77,9 @@ export function requestHeaderAuthenticator(options: {
 
 /** Tells if a header, by its lower-case name, says who asks. */
 export function isIdentityHeader(name: string, headers: IdentityHeaders): boolean {
-  const exact = [...headers.usernameHeaders, ...headers.uidHeaders, ...headers.groupHeaders];
-  if (exact.some((one) => one.toLowerCase() === name)) return true;
-  return headers.extraHeaderPrefixes.some((prefix) => name.startsWith(prefix.toLowerCase()));
+  const { usernameHeaders, uidHeaders, groupHeaders, extraHeaderPrefixes } = headers;
+  if (usernameHeaders.includes(name) || uidHeaders.includes(name) || groupHeaders.includes(name)) return true;
+  return extraHeaderPrefixes.some((prefix) => name.startsWith(prefix));
 }
 
 function userOfHeaders(request: HttpRequest, headers: IdentityHeaders): User | undefined {
@@ -77,20 +89,18 @@ function userOfHeaders(request: HttpRequest, headers: IdentityHeaders): User | u
     name,
     uid: firstValue(request, headers.uidHeaders),
     groups: headers.groupHeaders
-      .flatMap((header) => request.headers(header.toLowerCase()))
+      .flatMap((header) => request.headers(header))
       .filter((value) => value !== "")
       .map(headerText),
-    extra: Object.fromEntries(
-      keyedValues(
-        request.rawHeaders,
-        headers.extraHeaderPrefixes.map((one) => one.toLowerCase()),
-      ),
-    ),
+    extra: Object.fromEntries(keyedValues(request.rawHeaders, headers.extraHeaderPrefixes)),
   };
 }
 
 /** Of a header that stands twice only the first counts. */
 function firstValue(request: HttpRequest, names: readonly string[]): string {
-  const values = names.map((name) => request.header(name.toLowerCase()) ?? "");
-  return headerText(values.find((value) => value !== "") ?? "");
+  for (const name of names) {
+    const value = request.header(name) ?? "";
+    if (value !== "") return headerText(value);
+  }
+  return "";
 }

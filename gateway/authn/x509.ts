@@ -18,9 +18,14 @@ const userId = "1.3.6.1.4.1.57683.2";
 /** Gives an authenticator for client certificates. */
 export function x509Authenticator(options: ChainVerifierOptions): Authenticator {
   const verify = createChainVerifier(options);
+  // What a subject says of a user is read once a connection.
+  const users = new WeakMap<Certificate, User>();
   return (request) => {
     const leaf = verify(request.peerCertificate());
-    return leaf === undefined ? undefined : userOfSubject(leaf);
+    if (leaf === undefined) return undefined;
+    const user = users.get(leaf) ?? userOfSubject(leaf);
+    if (user !== undefined) users.set(leaf, user);
+    return user;
   };
 }
 
