@@ -7,7 +7,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import type { JsonObject, JsonValue } from "../../gateway/apimachinery/json.ts";
 import { isJsonObject } from "../../gateway/apimachinery/json.ts";
-import type { ApiClient } from "../support/api-client.ts";
+import type { Client } from "../support/client.ts";
 
 interface Asked {
   readonly method: "POST" | "PUT" | "PATCH" | "GET" | "DELETE";
@@ -310,7 +310,7 @@ export function writeAnswers(answers: readonly Answered[]): void {
 }
 
 /** Asks all, and gives what is compared. */
-export async function askAll(client: ApiClient): Promise<Answered[]> {
+export async function askAll(client: Client): Promise<Answered[]> {
   const answers: Answered[] = [];
   let version = "";
   for (const { method, name, rest = "", version: one = "v1", type, userAgent = "tester/1", body } of applyRequests) {
@@ -325,14 +325,14 @@ export async function askAll(client: ApiClient): Promise<Answered[]> {
       },
       ...(body === undefined ? {} : { body: typeof whole === "string" ? whole : JSON.stringify(whole) }),
     });
-    const found = JSON.parse(answer.text) as JsonObject;
+    const found = JSON.parse(answer.body) as JsonObject;
     const metadata = found["metadata"];
     if (isJsonObject(metadata) && typeof metadata["resourceVersion"] === "string")
       version = metadata["resourceVersion"];
     const warnings = answer.headers["warning"];
     answers.push({
       status: answer.status,
-      warnings: warnings === undefined ? [] : [warnings].flat(),
+      warnings: [warnings ?? []].flat() as string[],
       body: comparable(found),
     });
   }

@@ -1,7 +1,7 @@
 /** Server-side apply through the gateway: kube-apiserver's recorded answers, and kubectl. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { createApiClient } from "../support/api-client.ts";
+import { createClient, credentialsOf } from "../support/client.ts";
 import { type Dev, startDev } from "../support/dev.ts";
 import { applyRequests, askAll, readAnswers } from "./apply-requests.ts";
 import { describeKubectlApply } from "./kubectl-apply.ts";
@@ -16,7 +16,7 @@ describe("annex dev", () => {
   });
 
   test(`answers ${applyRequests.length} requests about field management as kube-apiserver was recorded to`, async () => {
-    const client = createApiClient(dev.kubeconfig);
+    const client = clientOf(dev);
     const ours = await askAll(client);
     client.close();
     const theirs = readAnswers();
@@ -27,11 +27,16 @@ describe("annex dev", () => {
   });
 
   test("takes a Scale that is applied, and its owner's fields with it", async () => {
-    const client = createApiClient(dev.kubeconfig);
+    const client = clientOf(dev);
     const path = "/apis/example.annex.dev/v1/namespaces/scale/widgets";
     const send = async (method: string, rest: string, body: object, type = "application/json") => {
       const headers = { "Content-Type": type };
-      const { status, text } = await client.ask({ method, path: path + rest, headers, body: JSON.stringify(body) });
+      const { status, body: text } = await client.ask({
+        method,
+        path: path + rest,
+        headers,
+        body: JSON.stringify(body),
+      });
       return { status, body: JSON.parse(text) };
     };
     const widget = {
@@ -56,7 +61,7 @@ describe("annex dev", () => {
       'Apply failed with 1 conflict: conflict with "alice" using autoscaling/v1: .spec.replicas',
     );
     assert.equal((await apply("&force=true")).body.spec.replicas, 7);
-    const { metadata } = JSON.parse((await client.ask({ method: "GET", path: `${path}/a` })).text);
+    const { metadata } = JSON.parse((await client.ask({ method: "GET", path: `${path}/a` })).body);
     assert.deepEqual(
       metadata.managedFields.map((one: Record<string, unknown>) => [
         one["manager"],
@@ -73,14 +78,14 @@ describe("annex dev", () => {
   });
 
   test("manages the fields of a large object", async () => {
-    const client = createApiClient(dev.kubeconfig);
+    const client = clientOf(dev);
     const path = "/apis/example.annex.dev/v1/namespaces/large/widgets/a";
     const options = Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`key-${index}`, "x".repeat(30)]));
     const patch = async (type: string, query: string, spec: object) => {
       const body = { apiVersion: "example.annex.dev/v1", kind: "Widget", metadata: { name: "a" }, spec };
       const headers = { "Content-Type": `application/${type}` };
       const asked = { method: "PATCH", path: path + query, headers, body: JSON.stringify(body) };
-      const { status, text } = await client.ask(asked);
+      const { status, body: text } = await client.ask(asked);
       return { status, body: JSON.parse(text) };
     };
     const made = await patch("apply-patch+yaml", "?fieldManager=alice", { color: "red", options });
@@ -95,3 +100,7 @@ describe("annex dev", () => {
 
   describeKubectlApply(() => ({ kubeconfig: dev.kubeconfig, hasNamespaces: false, collectsGarbage: false }));
 });
+
+function clientOf({ url, kubeconfig }: Dev) {
+  return createClient({ url, credentials: credentialsOf(kubeconfig), connections: 1 });
+}

@@ -1,9 +1,10 @@
 /** What the tests of apply expect of Annex is what kube-apiserver does with the same definition. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { createApiClient } from "../../support/api-client.ts";
 import { root } from "../../support/checkout.ts";
+import { createClient } from "../../support/client.ts";
 import { runKubectl } from "../../support/kubectl.ts";
 import { applyRequests, askAll, readAnswers, writeAnswers } from "../apply-requests.ts";
 import { describeKubectlApply } from "../kubectl-apply.ts";
@@ -26,7 +27,13 @@ describe("kube-apiserver", () => {
   });
 
   test(`answers ${applyRequests.length} requests as it was recorded to; ANNEX_RECORD=1 records`, async () => {
-    const client = createApiClient(cluster.kubeconfig);
+    const { url, pki } = cluster;
+    const [ca, cert, key] = [pki.ca, pki.admin.cert, pki.admin.key].map((file) => readFileSync(file)) as [
+      Buffer,
+      Buffer,
+      Buffer,
+    ];
+    const client = createClient({ url, credentials: { ca, cert, key }, connections: 1 });
     const answers = await askAll(client);
     client.close();
     if (process.env["ANNEX_RECORD"] === "1") writeAnswers(answers);
