@@ -31,6 +31,7 @@ export async function apply(
   const written = await applyWrite(request, tools, {
     key: keyOf(request),
     dryRun: options.dryRun,
+    isApply: true,
     async decide(current) {
       created = current === undefined;
       const word = resourceWord(request.resource);

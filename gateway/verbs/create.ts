@@ -20,7 +20,7 @@ import { assertStoreAllows, mutate } from "./hooks.ts";
 import { takeBody } from "./intake.ts";
 import { presentInSlices } from "./present.ts";
 import { callOf, type RequestBody, type VerbRequest, type VerbTools } from "./verb-request.ts";
-import { answeredView, assertValid, encodeForStore, scopeOf, viewOf } from "./write.ts";
+import { answeredView, assertValid, scopeOf, storable, viewOf } from "./write.ts";
 
 /**
  * Creates the object of the body.
@@ -108,11 +108,11 @@ async function insert(
     return viewOf(shown);
   }
   assertNoResourceVersion(object);
-  const json = await encodeForStore(request, object);
+  const { object: kept, json } = await storable(request, object);
   try {
     const written = await client.create(key, uidOf(object), json, callOf(request));
     if (shown !== object) return await presentInSlices(tools.schemaOf, request.resource, written);
-    return await answeredView(request, tools, object, json, written);
+    return await answeredView(request, tools, kept, json, written);
   } catch (error) {
     if (!(error instanceof StatusError) || error.status.reason !== "AlreadyExists") throw error;
     throw nameTaken(object, await existing(), scope);

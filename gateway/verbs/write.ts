@@ -39,6 +39,8 @@ export interface Written {
 export interface WriteRequest {
   readonly key: ObjectKey;
   readonly dryRun: boolean;
+  /** Default false. */
+  readonly isApply?: boolean;
   /** Gives the next state. `current` is undefined if there is no such object. May throw StatusErrors. */
   readonly decide: (current: ObjectView | undefined) => Promise<WriteStep>;
 }
@@ -94,14 +96,47 @@ async function carryOut(
     }
     return { view: viewOf(step.next), previous: current, action: "remove" };
   }
-  const json = await encodeForStore(request, step.next);
-  if (write.dryRun) return { view: viewOf(step.next), previous: current, action: "store" };
-  const uid = uidOf(step.next);
+  const { object, json } = await storable(request, step.next, write);
+  if (write.dryRun) return { view: viewOf(object), previous: current, action: "store" };
+  const uid = uidOf(object);
   const written =
     stored === undefined
       ? await client.create(key, uid, json, callOf(request))
       : await client.update(key, uid, json, { revision: stored.revision }, callOf(request));
-  return { view: await answeredView(request, tools, step.next, json, written), previous: current, action: "store" };
+  return { view: await answeredView(request, tools, object, json, written), previous: current, action: "store" };
+}
+
+/** An object as it goes to its store. */
+export interface Storable {
+  readonly object: KubeObject;
+  readonly json: Buffer;
+}
+
+/**
+ * Encodes an object as it is stored; without its managedFields if it is too large with them.
+ *
+ * @param write.isApply true: managedFields are what it is about, and stay.
+ * @throws StatusError 413 if it is larger than its store takes all the same.
+ */
+export async function storable(
+  request: VerbRequest,
+  object: KubeObject,
+  { isApply = false }: Pick<WriteRequest, "isApply"> = {},
+): Promise<Storable> {
+  try {
+    return { object, json: await encodeForStore(request, object) };
+  } catch (error) {
+    const bare = isApply ? object : withoutManagedFields(object);
+    if (bare === object || !(error instanceof StatusError) || error.status.code !== 413) throw error;
+    return { object: bare, json: await encodeForStore(request, bare) };
+  }
+}
+
+function withoutManagedFields(object: KubeObject): KubeObject {
+  const metadata = metadataOf(object);
+  if (metadata?.["managedFields"] === undefined) return object;
+  const { managedFields: _, ...rest } = metadata;
+  return { ...object, metadata: rest };
 }
 
 /**
