@@ -42,6 +42,10 @@ function script(...answers: (object | Error | readonly string[])[]) {
 
 /** Follows to the script's end. */
 async function follow(...answers: Parameters<typeof script>) {
+  return await followWith({}, ...answers);
+}
+
+async function followWith(options: { readonly relistMs?: number }, ...answers: Parameters<typeof script>) {
   const host = script(...answers);
   const told: string[] = [];
   const lines: string[] = [];
@@ -52,6 +56,7 @@ async function follow(...answers: Parameters<typeof script>) {
     log: { info() {}, warn: (fields) => lines.push((fields as { error: string }).error) },
     onChange: (changes) => told.push(changes.map(formatChange).join(" ")),
     pause: host.pause,
+    ...options,
   });
   await host.ended;
   return { ...host, informer, told, lines };
@@ -109,6 +114,21 @@ test("createInformer() lists anew after 410, and tells what it missed", async ()
   );
   assert.deepEqual(told, ["a:>1 b:>2 c:>3", "a:1> c:3>8 d:>9", ""]);
   assert.deepEqual(lines, ["the watch ended: too old", "gone"]);
+  informer.close();
+});
+
+test("createInformer() lists anew in time, where asked to, and so finds what no watch told", async () => {
+  const { informer, told, asked } = await followWith(
+    { relistMs: 0 },
+    page("5", [object("a", "1")]),
+    [event("BOOKMARK", object("", "6"))],
+    page("9", [object("a", "8")]),
+    [event("ADDED", object("b", "10"))],
+    page("10", [object("a", "8"), object("b", "10")]),
+  );
+  assert.deepEqual(told, ["a:>1", "a:1>8", "b:>10", ""]);
+  const isWatch = asked.map((uri) => uri.includes("watch=true"));
+  assert.deepEqual(isWatch, [false, true, false, true, false, true]);
   informer.close();
 });
 

@@ -182,8 +182,10 @@ export function createInformer<T extends KubeObject = KubeObject>(options: Infor
     while (!closed.signal.aborted) {
       try {
         if (place === undefined) await list();
-        else await watch(place);
-        if (performance.now() - listedAt >= relistMs) place = undefined;
+        else {
+          await watch(place);
+          if (performance.now() - listedAt >= relistMs) place = undefined;
+        }
       } catch (error) {
         if (closed.signal.aborted) return;
         // Where we were is forgotten there: only a new list tells what was missed.
