@@ -22,9 +22,16 @@ export { historyEvents };
 /** What it declares for every resource. */
 export const memoryCapabilities = keptCapabilities;
 
-/** Makes a store that serves the given resources from memory. Its first write has `firstRevision` + 1. */
-export function createMemoryStore(resources: readonly ResourceDescription[], firstRevision = 1n): Store {
-  const history = createHistory(firstRevision);
+/**
+ * Makes a store that serves the given resources from memory. Its first write has `firstRevision` + 1;
+ * it keeps `kept` events.
+ */
+export function createMemoryStore(
+  resources: readonly ResourceDescription[],
+  firstRevision = 1n,
+  kept = historyEvents,
+): Store {
+  const history = createHistory(firstRevision, kept);
   const tables = new Map<string, KeptObjects>();
 
   function tableOf({ resource }: Call): KeptObjects {

@@ -44,8 +44,8 @@ interface LogEntry extends StoreEvent {
   readonly resource: string;
 }
 
-/** Begins a history. Its first change has `firstRevision` + 1. */
-export function createHistory(firstRevision: bigint): History {
+/** Begins a history. Its first change has `firstRevision` + 1; `kept` events are kept. */
+export function createHistory(firstRevision: bigint, kept = historyEvents): History {
   const lastChanges = new Map<string, bigint>();
   const log: LogEntry[] = [];
   const wakers = new Set<() => void>();
@@ -74,7 +74,7 @@ export function createHistory(firstRevision: bigint): History {
       apply(stored);
       lastChanges.set(idOf(resource), head);
       log.push({ resource: idOf(resource), type, object: stored, previous });
-      if (log.length > historyEvents) oldest = log.shift()?.object.revision ?? oldest;
+      if (log.length > kept) oldest = log.shift()?.object.revision ?? oldest;
       wake();
       return stored;
     },

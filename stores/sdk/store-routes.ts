@@ -91,7 +91,10 @@ export function storeServiceRoutes(store: Store, state: ServingState): (router: 
     const described = describedOf(request.resource);
     const handler = offered(store.watch, "watch").bind(store);
     const { start, namespace, previous, progressEveryMs, maxBatch } = request;
-    if (start.case === "initialState") described.need(Capability.INITIAL_STATE);
+    if (start.case === "initialState") {
+      for (const needed of [Capability.INITIAL_STATE, Capability.SNAPSHOT_LIST, Capability.RESUME])
+        described.need(needed);
+    }
     if (start.case === "after") described.need(Capability.RESUME);
     const after = start.case === "after" ? start.value : undefined;
     const epoch = store.epoch();
@@ -106,9 +109,13 @@ export function storeServiceRoutes(store: Store, state: ServingState): (router: 
     }
     const signal = AbortSignal.any([call.signal, state.stopping]);
     const wantsPrevious = previous && described.has(Capability.PREVIOUS_OBJECT);
-    const frames = handler({ ...call, signal, namespace, after, previous: wantsPrevious, progressEveryMs });
+    const isInitial = start.case === "initialState";
+    const from = isInitial ? yield* initialState({ ...call, signal }, namespace, epoch) : after;
+    const frames = handler({ ...call, signal, namespace, after: from, previous: wantsPrevious, progressEveryMs });
     for await (const frame of frames) {
       if (signal.aborted) break;
+      // The initial state began with it.
+      if (isInitial && frame.frame === "started") continue;
       if (store.epoch() !== epoch) {
         const revision = await head(call);
         const reason = "a new epoch began";
@@ -119,6 +126,24 @@ export function storeServiceRoutes(store: Store, state: ServingState): (router: 
       if (frame.frame === "expired") return;
     }
     if (state.stopping.aborted && !call.signal.aborted) throw unavailable("the store stops");
+  }
+
+  /** The present state as events, page by page of one state. Gives the revision that it is of. */
+  async function* initialState(call: Call, namespace: string, epoch: string) {
+    const handler = offered(store.list, "list").bind(store);
+    let page = await handler({ ...call, namespace, limit: 0, continueToken: new Uint8Array(), atRevision: undefined });
+    const { revision } = page;
+    yield { frame: frameMessage({ frame: "started", revision, oldestResumable: 0n }, epoch) };
+    for (;;) {
+      const events = page.items.map((object) => ({ type: "put" as const, object }));
+      for (const piece of batchesOf({ frame: "events", events }, chunkItems))
+        yield { frame: frameMessage(piece, epoch) };
+      const { continueToken = new Uint8Array() } = page;
+      if (continueToken.length === 0) break;
+      page = await handler({ ...call, namespace, limit: 0, continueToken, atRevision: undefined });
+    }
+    yield { frame: { case: "initialEnd" as const, value: { mark: mark(revision) } } };
+    return revision;
   }
 
   return (router) => {
