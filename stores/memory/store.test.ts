@@ -1,7 +1,4 @@
-import { Scope } from "../../gen/annex/store/v1/catalog_pb.js";
-import { checkContract, contractResources } from "../contract.testing.ts";
+import { contractResources, testContract } from "../../test/contract/contract.testing.ts";
 import { createMemoryStore, memoryCapabilities } from "./store.ts";
 
-const base = { scope: Scope.NAMESPACED, capabilities: [...memoryCapabilities] };
-
-checkContract("memory", async () => createMemoryStore(contractResources(base)));
+testContract("memory", async () => createMemoryStore(contractResources(memoryCapabilities)));

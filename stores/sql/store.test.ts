@@ -3,16 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Scope } from "../../gen/annex/store/v1/catalog_pb.js";
-import { checkContract, contractResources } from "../contract.testing.ts";
+import { contractResources, testContract } from "../../test/contract/contract.testing.ts";
 import type { Call, CreateCall } from "../sdk/sdk.ts";
 import { openSqlStore, sqlCapabilities } from "./store.ts";
 
-const base = {
-  scope: Scope.NAMESPACED,
-  capabilities: [...sqlCapabilities],
-};
-const resources = contractResources(base);
+const resources = contractResources(sqlCapabilities);
 const call: Call = {
   resource: { group: "contract.annex.dev", version: "v1", plural: "things" },
   requestId: "",
@@ -38,7 +33,7 @@ async function inFolder(work: (folder: string) => Promise<void>): Promise<void> 
   }
 }
 
-checkContract("sql", (folder) => openSqlStore(join(folder, "data"), resources));
+testContract("sql", (folder) => openSqlStore(join(folder, "data"), resources));
 
 test("openSqlStore() finds everything as it was, in the same epoch", async () => {
   await inFolder(async (folder) => {

@@ -7,6 +7,7 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { TlsFiles } from "./connection.ts";
+import { checkHistory, describeViolation, readHistory } from "./history.ts";
 import { ProcessStartError, type StoreProcess, startProcess } from "./process.ts";
 import { promises } from "./promises.ts";
 import { jsonFrom, junitFrom, progressLine, summary } from "./report.ts";
@@ -14,6 +15,7 @@ import { certify, NoDescriptionError } from "./run.ts";
 
 const usage = `Usage: annex certify [options] ADDRESS...
        annex certify [options] -- COMMAND...
+       annex certify --check FILE
 
 Checks whether a store keeps the contract that it declares in its description: each promise by its name.
 ADDRESS is unix:PATH or HOST:PORT; more than one are replicas of one store. COMMAND starts a store whose
@@ -23,6 +25,7 @@ names of their own, and removed.
   --junit FILE      write the results as JUnit XML
   --json FILE       write the results as JSON
   --history FILE    keep every call and answer, one line of JSON each
+  --check FILE      check a history that was kept
   --no-chaos        leave out the promises that kill, pause and cut off the store
   --list            print the promises and end
   --tls-ca FILE     with --tls-cert and --tls-key: mutual TLS on a TCP address
@@ -38,6 +41,7 @@ interface Flags {
   readonly history: string | undefined;
   readonly isChaotic: boolean;
   readonly isList: boolean;
+  readonly check: string | undefined;
   readonly tls: TlsFiles | undefined;
 }
 
@@ -58,6 +62,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     for (const { level, name, text } of promises) process.stdout.write(`${level.padEnd(8)} ${name}: ${text}\n`);
     return 0;
   }
+  if (flags.check !== undefined) return checked(flags.check);
   let store: StoreProcess | undefined;
   try {
     if (flags.command.length > 0)
@@ -70,6 +75,23 @@ export async function main(argv: readonly string[]): Promise<number> {
   } finally {
     await store?.stop();
   }
+}
+
+/** Checks a history that was kept. */
+function checked(file: string): number {
+  let history: ReturnType<typeof readHistory>;
+  try {
+    history = readHistory(file);
+  } catch (error) {
+    process.stderr.write(`annex certify: ${file} can't be read: ${(error as Error).message}\n`);
+    return 2;
+  }
+  const { head, operations } = history;
+  const violations = checkHistory(head, operations);
+  for (const violation of violations) process.stdout.write(`✖ ${describeViolation(violation)}\n`);
+  const verdict = violations.length === 0 ? "can be one of a store that keeps the contract" : "breaks the contract";
+  process.stdout.write(`${operations.length} operations of ${head.implementation}: the history ${verdict}\n`);
+  return violations.length === 0 ? 0 : 1;
 }
 
 async function certified(flags: Flags, store: StoreProcess | undefined): Promise<number> {
@@ -100,12 +122,14 @@ function flagsFrom(argv: readonly string[]): Flags {
       history: { type: "string" },
       "no-chaos": { type: "boolean", default: false },
       list: { type: "boolean", default: false },
+      check: { type: "string" },
       "tls-ca": { type: "string" },
       "tls-cert": { type: "string" },
       "tls-key": { type: "string" },
     },
   });
-  if (!values.list && (positionals.length === 0) === (command.length === 0)) {
+  const isAlone = values.list || values.check !== undefined;
+  if (!isAlone && (positionals.length === 0) === (command.length === 0)) {
     throw new Error("give an ADDRESS, or -- and a COMMAND");
   }
   for (const address of positionals) {
@@ -122,6 +146,7 @@ function flagsFrom(argv: readonly string[]): Flags {
     history: values.history,
     isChaotic: !values["no-chaos"],
     isList: values.list,
+    check: values.check,
     tls: caFile && certFile && keyFile ? { caFile, certFile, keyFile } : undefined,
   };
 }

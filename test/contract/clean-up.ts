@@ -1,6 +1,6 @@
 /** Removes what a run has written: what its own history says is still there. */
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { Endpoint } from "./kit.ts";
+import type { Endpoint, Key } from "./kit.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Subject } from "./subject.ts";
 
@@ -20,9 +20,9 @@ export async function removeObjects(
   const left: string[] = [];
   async function work(): Promise<void> {
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      const { resource, key } = next;
+      const { resource, key, revision } = next;
       const subject = subjects.find((one) => one.label === resource);
-      const isGone = subject?.can("delete") && (await remove(endpoint, subject, key));
+      const isGone = subject?.can("delete") && (await remove(endpoint, subject, key, revision));
       if (!isGone) left.push(`${resource} ${key}`);
     }
   }
@@ -30,14 +30,23 @@ export async function removeObjects(
   return left.sort();
 }
 
+/** What may be there, and the revision under which it was seen last. */
+interface Remnant {
+  readonly resource: string;
+  readonly key: string;
+  readonly revision: bigint | undefined;
+}
+
 /** Keys that may be there: written, or perhaps written, and not known to be deleted since. */
-function writtenObjects(recorder: Recorder, run: string): { readonly resource: string; readonly key: string }[] {
-  const there = new Map<string, { readonly resource: string; readonly key: string }>();
-  for (const { call, resource, key, code, dryRun } of recorder.operations) {
+function writtenObjects(recorder: Recorder, run: string): Remnant[] {
+  const there = new Map<string, Remnant>();
+  for (const { call, resource, key, code, dryRun, revision } of recorder.operations) {
     if (key === undefined || dryRun || !key.includes(run)) continue;
     const id = `${resource} ${key}`;
     if (call === "create" || call === "update") {
-      if (code === undefined || isUnknown(code)) there.set(id, { resource, key });
+      if (code === undefined || isUnknown(code)) {
+        there.set(id, { resource, key, revision: revision === undefined ? undefined : BigInt(revision) });
+      }
     }
     if (call === "delete" && code === undefined) there.delete(id);
   }
@@ -46,14 +55,12 @@ function writtenObjects(recorder: Recorder, run: string): { readonly resource: s
 
 const isUnknown = (code: string) => code === "Unavailable" || code === "DeadlineExceeded" || code === "Canceled";
 
-async function remove(endpoint: Endpoint, subject: Subject, text: string): Promise<boolean> {
+async function remove(endpoint: Endpoint, subject: Subject, text: string, seen: bigint | undefined): Promise<boolean> {
   const slash = text.indexOf("/");
   const key = { namespace: text.slice(0, slash), name: text.slice(slash + 1) };
+  let revision = seen;
   for (let count = 0; count < tries; count++) {
     try {
-      const revision = subject.can("get")
-        ? (await endpoint.store.get({ resource: subject.ref, key })).object?.revision
-        : undefined;
       await endpoint.store.delete({
         resource: subject.ref,
         key,
@@ -63,8 +70,19 @@ async function remove(endpoint: Endpoint, subject: Subject, text: string): Promi
     } catch (error) {
       const { code } = ConnectError.from(error);
       if (code === Code.NotFound) return true;
-      if (code !== Code.Aborted && code !== Code.Unavailable) return false;
+      if (code === Code.Unimplemented || code === Code.PermissionDenied) return false;
+      revision = await revisionOf(endpoint, subject, key);
     }
   }
   return false;
+}
+
+async function revisionOf(endpoint: Endpoint, subject: Subject, key: Key): Promise<bigint | undefined> {
+  if (!subject.can("get")) return undefined;
+  try {
+    return (await endpoint.store.get({ resource: subject.ref, key })).object?.revision;
+  } catch {
+    // The delete says what is wrong.
+    return undefined;
+  }
 }

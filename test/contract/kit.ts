@@ -5,8 +5,9 @@
  * Every kit has a space of its own for keys, so that promises don't see each other's objects.
  */
 import { create } from "@bufbuild/protobuf";
-import { type Client, Code, ConnectError } from "@connectrpc/connect";
-import type { CatalogService, DescribeResponse } from "../../gen/annex/store/v1/catalog_pb.js";
+import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import { jsonEqual, parseJson } from "../../gateway/apimachinery/json.ts";
+import { CatalogService, type DescribeResponse, Lifecycle } from "../../gen/annex/store/v1/catalog_pb.js";
 import { type ErrorDetail, ErrorDetailSchema } from "../../gen/annex/store/v1/error_pb.js";
 import {
   Projection,
@@ -15,9 +16,9 @@ import {
   type Selector,
   type StoredObject,
 } from "../../gen/annex/store/v1/object_pb.js";
-import type { SelectorCoverage, StoreService } from "../../gen/annex/store/v1/store_pb.js";
-import type { Health } from "../../gen/grpc/health/v1/health_pb.js";
-import type { Connection, Protocol, TlsFiles } from "./connection.ts";
+import { type SelectorCoverage, StoreService } from "../../gen/annex/store/v1/store_pb.js";
+import { Health } from "../../gen/grpc/health/v1/health_pb.js";
+import { type Connection, dial, type Protocol, type TlsFiles } from "./connection.ts";
 import type { StoreProcess } from "./process.ts";
 import { Broken, hold } from "./promise.ts";
 import { keyText, type Recorder } from "./recorder.ts";
@@ -30,6 +31,16 @@ export interface Endpoint {
   readonly catalog: Client<typeof CatalogService>;
   readonly store: Client<typeof StoreService>;
   readonly health: Client<typeof Health>;
+}
+
+/** Makes the clients of an endpoint. */
+export function createEndpoint(transport: Transport, address: string): Endpoint {
+  return {
+    address,
+    catalog: createClient(CatalogService, transport),
+    store: createClient(StoreService, transport),
+    health: createClient(Health, transport),
+  };
 }
 
 /** Names an object. */
@@ -129,7 +140,7 @@ export class Kit {
   }
 
   /** The message's part that every call has. */
-  context(requestId = `${this.parts.run}-${++this.#counter}`) {
+  context(requestId = `${this.parts.space}-${++this.#counter}`) {
     const { name, uid, groups } = certifyUser;
     return { requestId, user: { name, uid, groups: [...groups], extra: {} } };
   }
@@ -168,13 +179,8 @@ export class Kit {
       object: { key, uid, json },
     });
     hold(object !== undefined && object.revision > 0n, "the answer to a create has no object with a revision");
-    return {
-      about,
-      key: object.key ?? key,
-      uid: object.uid || uid,
-      revision: object.revision,
-      json: object.json.length > 0 ? object.json : json,
-    };
+    const kept = this.#kept(object, json, about);
+    return { about, key: object.key ?? key, uid: object.uid || uid, revision: object.revision, json: kept };
   }
 
   /** Updates an object at the revision that it was made with. */
@@ -188,7 +194,23 @@ export class Kit {
       returnCurrentOnConflict: false,
     });
     hold(object !== undefined, "the answer to an update has no object");
-    return { ...made, revision: object.revision, json: object.json.length > 0 ? object.json : json };
+    return { ...made, revision: object.revision, json: this.#kept(object, json, made.about) };
+  }
+
+  /** The JSON that an answer says is kept: what was sent, unless the store owns the object's life. */
+  #kept(object: StoredObject, sent: Uint8Array, about: Subject): Uint8Array {
+    if (object.json.length === 0) return sent;
+    const isOwn = about.resource.lifecycle === Lifecycle.STORE || Buffer.compare(object.json, sent) === 0;
+    hold(isOwn || jsonEqual(parseJson(object.json), parseJson(sent)), "the answer's JSON is not what was sent");
+    return object.json;
+  }
+
+  /** Opens a connection over the store's own socket, closed with the kit. */
+  socket(): Endpoint {
+    const { address } = this.endpoint;
+    const connection = dial(address, { tls: this.parts.tls, interceptors: [this.parts.recorder.of(0)] });
+    this.#connections.push(connection);
+    return createEndpoint(connection.transport, address);
   }
 
   /** Deletes an object at the revision that it was made with. */

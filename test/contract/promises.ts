@@ -1,20 +1,23 @@
 /** Every promise, in the order in which they are checked: cheap and basic first. */
 
 import type { ContractPromise } from "./promise.ts";
+import { chaosPromises } from "./promises/chaos.ts";
 import { codePromises } from "./promises/codes.ts";
-import { collectionPromises } from "./promises/collections.ts";
+import { collectionPromises, joinPromises } from "./promises/collections.ts";
 import { createPromises } from "./promises/create.ts";
 import { definitionPromises } from "./promises/definitions.ts";
 import { deletePromises } from "./promises/delete.ts";
 import { describePromises } from "./promises/describe.ts";
 import { dryRunPromises } from "./promises/dry-run.ts";
+import { epochPromises } from "./promises/epochs.ts";
 import { historyReadPromises } from "./promises/exact-reads.ts";
+import { historyPromises } from "./promises/history.ts";
 import { objectPromises } from "./promises/objects.ts";
 import { readPromises } from "./promises/reads.ts";
 import { updatePromises } from "./promises/update.ts";
 import { watchPromises } from "./promises/watch.ts";
 import { watchStartPromises } from "./promises/watch-starts.ts";
-import { wirePromises } from "./promises/wire.ts";
+import { connectPromises, wirePromises } from "./promises/wire.ts";
 
 /** All of them; names are unique. */
 export const promises: readonly ContractPromise[] = [
@@ -27,9 +30,14 @@ export const promises: readonly ContractPromise[] = [
   ...deletePromises,
   ...dryRunPromises,
   ...objectPromises,
+  ...connectPromises,
   ...readPromises,
   ...collectionPromises,
   ...historyReadPromises,
   ...watchStartPromises,
   ...watchPromises,
+  ...joinPromises,
+  ...historyPromises,
+  ...epochPromises,
+  ...chaosPromises,
 ];

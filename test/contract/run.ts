@@ -6,12 +6,10 @@
  */
 import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { CatalogService, type DescribeResponse, RevisionScope } from "../../gen/annex/store/v1/catalog_pb.js";
-import { StoreService } from "../../gen/annex/store/v1/store_pb.js";
-import { Health } from "../../gen/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.js";
 import { removeObjects } from "./clean-up.ts";
-import { type Connection, dial, type Protocol, type TlsFiles } from "./connection.ts";
-import { type Endpoint, Kit } from "./kit.ts";
+import { type Connection, type DialOptions, dial, type Protocol, type TlsFiles } from "./connection.ts";
+import { createEndpoint, type Endpoint, Kit } from "./kit.ts";
 import { describeOperation } from "./operation.ts";
 import type { StoreProcess } from "./process.ts";
 import { Broken, type ContractPromise, type Needs, type VerbWord } from "./promise.ts";
@@ -29,6 +27,8 @@ export interface CertifyOptions {
   readonly historyFile?: string | undefined;
   /** End at the first promise that is broken, and leave what was written. */
   readonly stopAtFirst?: boolean;
+  /** Gives a connection in the place of dialling; undefined: dial. For stores in this process. */
+  readonly connect?: (address: string, options: DialOptions) => Connection | undefined;
   readonly onResult?: (result: PromiseResult) => void;
 }
 
@@ -153,10 +153,11 @@ interface Line {
 }
 
 /** Connections that follow the process when it is started again elsewhere. */
-function createLine({ addresses, process, tls }: CertifyOptions): Line {
+function createLine({ addresses, process, tls, connect }: CertifyOptions): Line {
+  const open = (address: string, options: DialOptions) => connect?.(address, options) ?? dial(address, options);
   const present = () => process?.addresses ?? addresses;
   const first = () => present()[0] ?? "";
-  const plain = dial(first(), { tls, timeoutMs: callMs });
+  const plain = open(first(), { tls, timeoutMs: callMs });
   let dialled: readonly string[] = [];
   let connections: Connection[] = [];
   let endpoints: Endpoint[] = [];
@@ -172,19 +173,14 @@ function createLine({ addresses, process, tls }: CertifyOptions): Line {
         close();
         dialled = present();
         connections = dialled.map((address, index) =>
-          dial(address, { tls, timeoutMs: callMs, interceptors: [recorder.of(index)] }),
+          open(address, { tls, timeoutMs: callMs, interceptors: [recorder.of(index)] }),
         );
-        endpoints = connections.map(({ transport }, index) => ({
-          address: dialled[index] ?? "",
-          catalog: createClient(CatalogService, transport),
-          store: createClient(StoreService, transport),
-          health: createClient(Health, transport),
-        }));
+        endpoints = connections.map(({ transport }, index) => createEndpoint(transport, dialled[index] ?? ""));
       }
       return endpoints as [Endpoint, ...Endpoint[]];
     },
     dial: (recorder, protocol, address = first()) =>
-      dial(address, { protocol, tls, timeoutMs: callMs, interceptors: [recorder.of(0)] }),
+      open(address, { protocol, tls, timeoutMs: callMs, interceptors: [recorder.of(0)] }),
     close() {
       plain.close();
       close();
@@ -284,6 +280,8 @@ async function brokenBy(promise: ContractPromise, kit: Kit): Promise<Broken | un
   } catch (error) {
     if (error instanceof Broken) return error;
     if (error instanceof ConnectError) return new Broken(`a call failed: ${error.message}`);
+    if (/SyntaxError$/.test((error as Error).name))
+      return new Broken(`what came is no JSON: ${(error as Error).message}`);
     throw error;
   } finally {
     clearTimeout(timer);

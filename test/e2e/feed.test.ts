@@ -1,10 +1,10 @@
 /** The gateway's copy of a resource: what it knows when it starts, and what it makes of a store that lies. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Scope, Verb } from "../../gen/annex/store/v1/catalog_pb.js";
-import { contractResources, resource } from "../../stores/contract-kit.testing.ts";
+import { Verb } from "../../gen/annex/store/v1/catalog_pb.js";
 import { createMemoryStore, memoryCapabilities } from "../../stores/memory/store.ts";
 import type { Store } from "../../stores/sdk/sdk.ts";
+import { contractResources, resource } from "../contract/contract.testing.ts";
 import { eventually } from "../support/eventually.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 
@@ -12,7 +12,7 @@ const things = `/apis/${resource.group}/${resource.version}/namespaces/ns/things
 const everyVerb = [Verb.GET, Verb.LIST, Verb.WATCH, Verb.CREATE, Verb.UPDATE, Verb.PATCH, Verb.DELETE];
 
 function memoryStore(): Store {
-  const resources = contractResources({ scope: Scope.NAMESPACED, capabilities: [...memoryCapabilities] });
+  const resources = contractResources(memoryCapabilities);
   return createMemoryStore(resources.map((one) => ({ ...one, verbs: everyVerb })));
 }
 

@@ -1,10 +1,10 @@
 /** Reads from the gateway's copy: as fresh as from the store, and without it. */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { Scope, Verb } from "../../gen/annex/store/v1/catalog_pb.js";
-import { contractResources, resource } from "../../stores/contract-kit.testing.ts";
+import { Verb } from "../../gen/annex/store/v1/catalog_pb.js";
 import { createMemoryStore, memoryCapabilities } from "../../stores/memory/store.ts";
 import { unavailable } from "../../stores/sdk/sdk.ts";
+import { contractResources, resource } from "../contract/contract.testing.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 
 const base = `/apis/${resource.group}/${resource.version}`;
@@ -23,7 +23,7 @@ describe("a gateway's reads", () => {
   const calls = { get: 0, list: 0, head: 0 };
   let isAway = false;
   let gateway: TestGateway;
-  const resources = contractResources({ scope: Scope.NAMESPACED, capabilities: [...memoryCapabilities] });
+  const resources = contractResources(memoryCapabilities);
   const memory = createMemoryStore(resources.map((one) => ({ ...one, verbs: everyVerb })));
   const store = {
     ...memory,

@@ -10,12 +10,11 @@ import { type Client, Code, ConnectError, createClient, type Transport } from "@
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { SessionBroken } from "../../gateway/registry/session.ts";
 import { createSessionTransport, type SessionTransport } from "../../gateway/registry/session-transport.ts";
-import { Scope } from "../../gen/annex/store/v1/catalog_pb.js";
 import { ErrorDetailSchema } from "../../gen/annex/store/v1/error_pb.js";
 import { SessionFrameSchema, SessionPingSchema, SessionService } from "../../gen/annex/store/v1/session_pb.js";
 import { StoreService } from "../../gen/annex/store/v1/store_pb.js";
-import { contractResources, resource } from "../../stores/contract-kit.testing.ts";
 import { badRequest, type GetCall, type ServedStore, type Store, serveStore } from "../../stores/sdk/sdk.ts";
+import { contractResources, resource } from "../contract/contract.testing.ts";
 
 const key = (name: string) => ({ namespace: "ns", name });
 
@@ -26,7 +25,7 @@ function speakingStore(asked: { name: string; signal: AbortSignal }[]): Store {
     version: "0",
     epoch: () => "e",
     revisionScope: "store",
-    resources: contractResources({ scope: Scope.NAMESPACED, capabilities: [] }),
+    resources: contractResources([]),
     async get({ key: { namespace, name }, signal }: GetCall) {
       asked.push({ name, signal });
       if (name === "refused") throw badRequest("no such luck");

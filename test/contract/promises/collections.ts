@@ -9,6 +9,7 @@ import { hold, promisesOf, same, show, text } from "../promise.ts";
 import { keyText } from "../recorder.ts";
 
 const reads = promisesOf("reads");
+const watch = promisesOf("watch");
 const lists = { verbs: "create get list" };
 const watched = { verbs: "create get list watch" };
 /** More than any page that is known: Kubernetes' clients ask for 500. */
@@ -164,27 +165,6 @@ export const collectionPromises = [
     },
   ),
   reads(
-    "list.then-watch",
-    "A watch after a list's mark tells exactly what changed since: list and changes together are the state.",
-    { ...watched, has: ["RESUME"] },
-    async (kit) => {
-      const lists: Listed[] = [];
-      const made = await underWrites(kit, 8, async () => {
-        lists.push(await kit.list());
-      });
-      for (const listed of lists.filter((_, index) => index % 3 === 0)) {
-        const later = (await kit.changesAfter(listed.mark)).map((change) => change.revision);
-        const seen = [...kit.mine(listed).map((item) => item.revision), ...later].sort(compare);
-        same(
-          seen.filter((revision) => made.some((one) => one.revision === revision)),
-          made.map((one) => one.revision).sort(compare),
-          `what the list at ${listed.mark} and the watch after it have`,
-        );
-      }
-    },
-    60_000,
-  ),
-  reads(
     "list.whole",
     `A list of ${manyObjects} objects is whole: in one call, or by tokens, never cut off in silence.`,
     lists,
@@ -259,18 +239,22 @@ export const collectionPromises = [
       const steady = await Promise.all(
         Array.from({ length: 24 }, (_, index) => kit.make(index, { key: kit.key(`p-${10 + index}`) })),
       );
-      const passing: Made[] = [await kit.make(1, { key: kit.key("a-0") })];
-      let turn = 0;
-      const pages = await kit.pages({ limit: 5 }, async () => {
-        turn += 1;
+      const passing: Made[] = [];
+      const come = async () => {
+        passing.push(await kit.make(1, { key: kit.key(`a-${passing.length}`) }));
+      };
+      const go = async () => {
         const before = passing.pop();
         if (before !== undefined) await kit.drop(before);
-        passing.push(await kit.make(1, { key: kit.key(`a-${turn}`) }));
-      });
-      const found = pages.flatMap((page) => kit.mine(page).map((item) => keyText(item.key)));
-      const missed = steady.find((one) => !found.includes(keyText(one.key)));
-      hold(missed === undefined, `the pages lack ${keyText(missed?.key)}`);
-      same(new Set(found).size, found.length, "distinct objects");
+      };
+      // Those that come push the others on, those that go draw them near: neither may be seen.
+      for (const between of [come, go]) {
+        const pages = await kit.pages({ limit: 5 }, between);
+        const found = pages.flatMap((page) => kit.mine(page).map((item) => keyText(item.key)));
+        const missed = steady.find((one) => !found.includes(keyText(one.key)));
+        hold(missed === undefined, `the pages lack ${keyText(missed?.key)}`);
+        same(new Set(found).size, found.length, "distinct objects");
+      }
     },
   ),
   reads(
@@ -360,6 +344,31 @@ export const collectionPromises = [
         "what is listed",
       );
     },
+  ),
+];
+
+/** What joins lists and watches; checked after each by itself. */
+export const joinPromises = [
+  watch(
+    "list.then-watch",
+    "A watch after a list's mark tells exactly what changed since: list and changes together are the state.",
+    { ...watched, has: ["RESUME"] },
+    async (kit) => {
+      const lists: Listed[] = [];
+      const made = await underWrites(kit, 8, async () => {
+        lists.push(await kit.list());
+      });
+      for (const listed of lists.filter((_, index) => index % 3 === 0)) {
+        const later = (await kit.changesAfter(listed.mark)).map((change) => change.revision);
+        const seen = [...kit.mine(listed).map((item) => item.revision), ...later].sort(compare);
+        same(
+          seen.filter((revision) => made.some((one) => one.revision === revision)),
+          made.map((one) => one.revision).sort(compare),
+          `what the list at ${listed.mark} and the watch after it have`,
+        );
+      }
+    },
+    60_000,
   ),
 ];
 

@@ -295,9 +295,11 @@ export const readPromises = [
       const readers = Array.from({ length: 4 }, async () => {
         while (!isOver) same((await kit.get(made.key)).object.json, made.json, "the object");
       });
-      const writers = Array.from({ length: 40 }, (_, count) =>
-        refused(kit.put(first, { dirty: count }), Code.Aborted, "a stale update"),
-      );
+      const writers = Array.from({ length: 6 }, async (_, writer) => {
+        for (let count = 0; count < 12; count++) {
+          await refused(kit.put(first, { dirty: writer, count }), Code.Aborted, "a stale update");
+        }
+      });
       const refusals = Promise.all(writers).finally(() => {
         isOver = true;
       });

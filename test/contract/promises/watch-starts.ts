@@ -1,6 +1,6 @@
 /** What a watch promises of its beginning: where it starts, how far back it can, and what it refuses. */
 import { Code } from "@connectrpc/connect";
-import { type Kit, nameOf } from "../kit.ts";
+import { type Made, nameOf } from "../kit.ts";
 import { hold, promisesOf, same } from "../promise.ts";
 import { keyText } from "../recorder.ts";
 import type { Watcher } from "../watcher.ts";
@@ -9,7 +9,7 @@ import { forgotten } from "./window.ts";
 const watch = promisesOf("watch");
 const resumes = { verbs: "create get list watch update", has: ["RESUME"] } as const;
 /** Revisions of a declared window that are written and resumed from. */
-const triedRevisions = 300;
+const triedRevisions = 1_000;
 
 export const watchStartPromises = [
   watch(
@@ -63,7 +63,7 @@ export const watchStartPromises = [
   watch(
     "watch.resume-everywhere",
     "A watch resumes after every revision: exactly the later changes follow.",
-    resumes,
+    { ...resumes, verbs: `${resumes.verbs} delete` },
     async (kit) => {
       const start = (await kit.head()).revision;
       let made = await kit.make(0);
@@ -71,12 +71,13 @@ export const watchStartPromises = [
       for (let count = 1; count < 40; count++) {
         made = count % 4 === 0 ? await kit.make(count) : await kit.put(made, count);
         written.push(made.revision);
+        if (count % 5 === 0) written.push((await kit.drop(await noted(kit.make(count), written))).revision);
       }
       const { epoch } = await kit.head();
       for (const after of [start, ...written]) {
         const watcher = kit.watch({ after, epoch });
         await watcher.started();
-        const changes = await watcher.reaches(made.revision);
+        const changes = await watcher.reaches(written.at(-1) ?? 0n);
         same(
           changes.map((change) => change.revision),
           written.filter((revision) => revision > after),
@@ -129,17 +130,21 @@ export const watchStartPromises = [
       const count = Math.min(declared, triedRevisions);
       if (count === 0) return;
       const start = await kit.make(0);
-      let made = start;
       const written: bigint[] = [];
-      for (let index = 1; index < count; index++) {
-        made = await kit.put(made, index);
-        written.push(made.revision);
-      }
+      let left = count - 1;
+      const write = async () => {
+        while (left > 0) {
+          left -= 1;
+          written.push((await kit.make(left)).revision);
+        }
+      };
+      await Promise.all(Array.from({ length: 16 }, write));
+      written.sort((a, b) => (a < b ? -1 : 1));
       const { epoch, revision } = await kit.head();
       if (revision - start.revision > BigInt(declared)) return;
       const watcher = kit.watch({ after: start.revision, epoch });
       await watcher.started();
-      const changes = await watcher.reaches(made.revision);
+      const changes = await watcher.reaches(written.at(-1) ?? 0n);
       same(
         changes.map((change) => change.revision),
         written,
@@ -170,7 +175,7 @@ export const watchStartPromises = [
       const made = await kit.make();
       const { epoch } = await kit.head();
       await forgotten(kit, made.revision);
-      for (let count = 0; count < 5; count++) {
+      for (let count = 0; count < 2; count++) {
         const probe = kit.watch();
         const { oldestResumable } = await probe.started();
         probe.close();
@@ -271,6 +276,12 @@ export const watchStartPromises = [
   ),
 ];
 
+async function noted(making: Promise<Made>, written: bigint[]): Promise<Made> {
+  const made = await making;
+  written.push(made.revision);
+  return made;
+}
+
 async function expires(watcher: Watcher, what: string): Promise<void> {
   await watcher.end();
   hold(
@@ -281,5 +292,3 @@ async function expires(watcher: Watcher, what: string): Promise<void> {
   const { code } = watcher.ended ?? {};
   hold(code === undefined || code === Code.OutOfRange, `it ended with ${nameOf(code)}`);
 }
-
-export type { Kit };

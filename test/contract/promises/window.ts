@@ -17,7 +17,7 @@ export async function forgotten(
 ): Promise<{ readonly oldest: bigint; readonly before: bigint | undefined }> {
   const declared = kit.subject.resource.resumeWindow;
   const window = declared?.minRevisions ?? 0n;
-  const isFillable = window <= fillableRevisions && (declared?.minAgeMs ?? 0n) === 0n;
+  const isFillable = window > 0n && window <= fillableRevisions && (declared?.minAgeMs ?? 0n) === 0n;
   let oldest = await oldestOf(kit);
   if (isFillable) {
     let made = await kit.make("fill");
