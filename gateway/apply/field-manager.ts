@@ -110,6 +110,7 @@ function updated(scope: FieldScope, write: TrackedWrite, live: KubeObject, owner
   const { rules } = scope;
   const apiVersion = apiVersionOf(scope);
   const type = rules.typeOf(apiVersion);
+  assertKnown(scope, write.next);
   const [bareLive, bareNext] = [withEntries(live, undefined), withEntries(write.next, undefined)];
   for (const [what, object] of [
     ["new", bareNext],
@@ -142,6 +143,13 @@ function updated(scope: FieldScope, write: TrackedWrite, live: KubeObject, owner
   }
   mergeAncient(after);
   return after;
+}
+
+/** What calls itself something else can come through status, where nobody minds. It has no type. */
+function assertKnown({ gvk, rules }: FieldScope, next: KubeObject): void {
+  const found = gvkOf(next);
+  if (found.kind !== gvk.kind) throw new ApplyError(`no corresponding type for ${formatKind(found)}`);
+  rules.typeOf(formatGroupVersion(found.group, found.version));
 }
 
 /**

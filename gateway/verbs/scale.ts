@@ -50,6 +50,12 @@ export function looseScaleOf(parent: JsonObject, paths: ScalePaths): JsonObject 
   };
 }
 
+/** Gives a Scale as Go writes it: without replicas if there are to be none. Then no one owns them. */
+export function compactScale(scale: JsonObject): JsonObject {
+  const spec = scale["spec"];
+  return isJsonObject(spec) && replicasOf(scale) === 0 ? { ...scale, spec: {} } : scale;
+}
+
 /**
  * Gives the parent with a Scale's replicas, and its resourceVersion as a precondition.
  * @throws StatusError 400 if the Scale carries no replicas.

@@ -27,7 +27,7 @@ import { sources } from "./create.ts";
 import { tracked } from "./fields.ts";
 import { assertStoreAllows, mutate } from "./hooks.ts";
 import { takeBody } from "./intake.ts";
-import { looseScaleOf, parentWithScale, scaleOf } from "./scale.ts";
+import { compactScale, looseScaleOf, parentWithScale, scaleOf } from "./scale.ts";
 import { keyOf, type RequestBody, resourceWord, type VerbRequest, type VerbTools } from "./verb-request.ts";
 import { applyWrite, assertValid, scopeOf, type WriteStep } from "./write.ts";
 
@@ -86,7 +86,7 @@ export async function updateScale(
   { checksUid = true }: { readonly checksUid?: boolean } = {},
 ): Promise<JsonObject> {
   const next = async (live: JsonObject) =>
-    tracked(request, tools, options, { live, next: await nextScale(live), bytes: scaleBytes });
+    tracked(request, tools, options, { live, next: compactScale(await nextScale(live)), bytes: scaleBytes });
   return await writeScale(request, tools, options, next, { checksUid });
 }
 
