@@ -10,8 +10,9 @@ import { formatMachine, formatTable, type Outcome, thisMachine } from "./report.
 import { missed, type Row } from "./row.ts";
 import { bodies } from "./rows/bodies.ts";
 import { definitions } from "./rows/definitions.ts";
+import { fields } from "./rows/fields.ts";
 
-const rows: readonly Row[] = [definitions, bodies];
+const rows: readonly Row[] = [definitions, bodies, fields];
 
 process.exitCode = await main(process.argv.slice(2));
 
