@@ -27,7 +27,7 @@ import { YamlSyntaxError } from "./apimachinery/yaml.ts";
 import { deprecationWarning } from "./discovery/discovery.ts";
 import { assertNameInPath } from "./lifecycle/lifecycle.ts";
 import { bodyFormat, decodeJson, decodeLoosely, decodeObject, negotiateAnswer } from "./negotiation/negotiation.ts";
-import { patchFaults, patchMediaTypes, patchTypeOf } from "./patch/patch.ts";
+import { type PatchType, patchFaults, patchMediaTypes, patchTypeOf } from "./patch/patch.ts";
 import { renderDocument, renderList, renderObject, successStatus } from "./render/render.ts";
 import {
   fieldManagerOf,
@@ -99,7 +99,7 @@ export async function dispatchVerb(given: DispatchRequest, tools: verbs.VerbTool
 }
 
 /** @throws StatusError 404 for a subresource that isn't there, 405 for a verb that isn't offered, 400 for a missing name. */
-function assertServed({ info, resource }: DispatchRequest): void {
+function assertServed({ http, info, resource }: DispatchRequest): void {
   const { definition, version } = resource;
   const word = verbs.resourceWord(resource);
   const isSubresource = info.subresource !== "";
@@ -110,9 +110,19 @@ function assertServed({ info, resource }: DispatchRequest): void {
   if (!isKnown) throw methodNotSupported(word, info.verb);
   if (isSubresource && !["get", "update", "patch"].includes(info.verb)) throw methodNotSupported(word, info.verb);
   if ((["get", "update", "patch", "delete"] as ResourceVerb[]).includes(info.verb as ResourceVerb)) {
+    if (info.verb === "patch") patchTypeFor(http);
     if (info.name === "") throw badRequest("name must be provided");
     assertNameInPath(info.name);
   }
+}
+
+/** @throws StatusError 415 for what is no patch of custom resources. */
+function patchTypeFor(http: HttpRequest): Exclude<PatchType, "strategic"> {
+  const type = patchTypeOf(http.header("content-type"));
+  if (type !== undefined && type !== "strategic") return type;
+  throw unsupportedMediaType(
+    `the body of the request was in an unknown format - accepted media types include: ${patchMediaTypes.join(", ")}`,
+  );
 }
 
 /** `answersItself`: the answer comes in the store's language, not in one that the client chose. */
@@ -233,13 +243,8 @@ async function answerUpdate(given: DispatchRequest, tools: verbs.VerbTools): Pro
 
 async function answerPatch(given: DispatchRequest, tools: verbs.VerbTools): Promise<HttpAnswer> {
   const { http, query, info } = given;
-  const type = patchTypeOf(http.header("content-type"));
+  const type = patchTypeFor(http);
   if (type === "apply") return await answerApply(given, tools);
-  if (type !== "json" && type !== "merge") {
-    throw unsupportedMediaType(
-      `the body of the request was in an unknown format - accepted media types include: ${patchMediaTypes.join(", ")}`,
-    );
-  }
   const request = verbRequest(given);
   const bytes = await http.body();
   const options = managed(given, parsePatchOptions(query, false));
@@ -316,13 +321,19 @@ async function deleteOptions({ http, query }: DispatchRequest) {
   if (bytes.length === 0) return parseDeleteOptions(query, undefined);
   const format = bodyFormat(http.header("content-type"));
   try {
-    return parseDeleteOptions(query, (await decodeLoosely(bytes, format)).value);
+    const { value } = await decodeLoosely(bytes, format);
+    return parseDeleteOptions(query, format === "yaml" && isJsonObject(value) ? keysInOrder(value) : value);
   } catch (error) {
     if (error instanceof JsonSyntaxError)
       throw badRequest(`couldn't get version/kind; json parse error: ${error.message}`);
     if (error instanceof YamlSyntaxError) throw badRequest(error.message);
     throw error;
   }
+}
+
+/** YAML comes to Go's decoder with its keys in order, and of keys that differ in case the last one counts. */
+function keysInOrder(value: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Reads the bytes of an object's body; options come before they are decoded. */

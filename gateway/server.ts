@@ -99,7 +99,8 @@ export function createHandler(rooms: ServerRooms): (request: HttpRequest) => Pro
     } catch (error) {
       answer = errorAnswer(error, request, passage, rooms);
     }
-    const finished = finish(answer, auditId, warnings);
+    // What can't be named fails before the filter that sets Cache-Control.
+    const finished = finish(answer, auditId, warnings, passage !== undefined);
     if (isStranger(request, finished.status, passage?.user)) finished.endsConnection = true;
     rooms.log.info(
       {
@@ -180,7 +181,8 @@ async function route(passage: Passage, user: User, rooms: ServerRooms): Promise<
     return whole(found.status, headers, renderDocument(found.document, form, { keepOrder: true }));
   }
   const resource = table.find(info.apiGroup, info.apiVersion, info.resource);
-  if (resource === undefined) return notFoundAnswer();
+  // Who is asked for is read without the slashes around it, where it lies is not.
+  if (resource === undefined || request.path.startsWith("//")) return notFoundAnswer();
   const answer = await dispatchVerb(
     {
       http: request,
@@ -213,7 +215,8 @@ async function inTime(passage: Passage, work: Promise<HttpAnswer>): Promise<Http
   }
 }
 
-function formOf(passage: Passage, isFailure = false): AnswerForm {
+/** The form of what the server says by itself: discovery, failures. */
+function formOf(passage: Passage): AnswerForm {
   const { request, query } = passage;
   return negotiateAnswer(
     {
@@ -221,7 +224,7 @@ function formOf(passage: Passage, isFailure = false): AnswerForm {
       userAgent: request.header("user-agent"),
       prettyQuery: query.get("pretty")?.[0],
     },
-    { table: false, partial: false, stream: false, failure: isFailure },
+    { table: false, partial: false, stream: false, ownDocument: true },
   );
 }
 
@@ -253,7 +256,7 @@ function statusAnswer(status: Status, passage: Passage | undefined): HttpAnswer 
   let form: AnswerForm;
   try {
     if (passage === undefined) throw new StatusError(status);
-    form = formOf(passage, true);
+    form = formOf(passage);
   } catch (error) {
     if (!(error instanceof StatusError)) throw error;
     // A client that reads nothing of ours still gets the reason: as protobuf, or indented, as JSON.
@@ -293,11 +296,11 @@ async function compressed(answer: HttpAnswer, request: HttpRequest): Promise<Htt
   return { ...answer, headers: { ...answer.headers, ...packed.headers }, body: packed.buffers };
 }
 
-function finish(answer: HttpAnswer, auditId: string, warnings: Warnings): HttpAnswer {
+function finish(answer: HttpAnswer, auditId: string, warnings: Warnings, isNamed: boolean): HttpAnswer {
   const told = warnings.headers();
   const headers: HttpHeaders = {
     "Audit-Id": auditId,
-    "Cache-Control": "no-cache, private",
+    ...(isNamed ? { "Cache-Control": "no-cache, private" } : {}),
     ...(told.length > 0 ? { Warning: told } : {}),
     ...answer.headers,
   };

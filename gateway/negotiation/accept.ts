@@ -25,8 +25,8 @@ export interface AnswerScope {
   readonly partial: boolean;
   /** A watch: JSON only, and never indented. */
   readonly stream: boolean;
-  /** A failure: no clause may ask for a version of the server. Default false. */
-  readonly failure?: boolean;
+  /** A failure, or discovery: no clause may ask for a version of the server. Default false. */
+  readonly ownDocument?: boolean;
 }
 
 /** Protobuf has only the meta types of custom resources, yet kube-apiserver lists it. */
@@ -78,7 +78,7 @@ function formOf(
   const stream = params.get("stream") ?? "";
   if (stream !== "" && (stream !== "watch" || mediaType !== "application/json")) return undefined;
   const serverVersion = params.get("sv") ?? "";
-  if (serverVersion !== "" && (serverVersion !== "v1" || scope.failure === true)) return undefined;
+  if (serverVersion !== "" && (serverVersion !== "v1" || scope.ownDocument === true)) return undefined;
   const plain = { mediaType, as: "", asVersion: "v1", pretty: params.get("pretty") === "1" } as const;
   if (!params.has("as") && !params.has("g") && !params.has("v")) return plain;
   const as = params.get("as");
