@@ -1,5 +1,6 @@
 /** Who owns which field after a write: verbs' way into the room that knows. */
-import type { KubeObject } from "../apimachinery/object.ts";
+import { formatGroupVersion } from "../apimachinery/gvk.ts";
+import { type KubeObject, metadataOf } from "../apimachinery/object.ts";
 import type { WriteOptions } from "../apimachinery/options.ts";
 import type { FieldTarget } from "../apply/apply.ts";
 import type { VerbRequest, VerbTools } from "./verb-request.ts";
@@ -29,6 +30,18 @@ export async function tracked(
   options: WriteOptions,
   { live, next, bytes }: TrackedStates,
 ): Promise<KubeObject> {
+  // What claims to be another kind has no fields that could be told apart.
+  const { definition, version } = request.resource;
+  const apiVersion = formatGroupVersion(definition.group, version.name);
+  if (next["kind"] !== definition.kind || next["apiVersion"] !== apiVersion) return withoutManagedFields(next);
   const write = { live, next, manager: options.fieldManager, now: tools.clock() };
   return await tools.fields.track(fieldTargetOf(request), write, bytes);
+}
+
+/** Gives the object without managedFields: the same one if it has none. */
+export function withoutManagedFields(object: KubeObject): KubeObject {
+  const metadata = metadataOf(object);
+  if (metadata?.["managedFields"] === undefined) return object;
+  const { managedFields: _, ...rest } = metadata;
+  return { ...object, metadata: rest };
 }

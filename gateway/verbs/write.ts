@@ -14,6 +14,7 @@ import { type GroupWord, notFound, requestEntityTooLarge, StatusError, timeout }
 import { validateEmbeddedMeta, validateScale, validateTypeMeta, type WriteScope } from "../lifecycle/lifecycle.ts";
 import { type ObjectKey, type StoredObject, WriteConflict } from "../registry/registry.ts";
 import { type Schema, validateStatusSteps, validateSteps } from "../schema/schema.ts";
+import { withoutManagedFields } from "./fields.ts";
 import { sightOf } from "./ownership.ts";
 import { presentInSlices, runSized, shallowCopy, slicedFromBytes, storedBytes } from "./present.ts";
 import { callOf, kindWord, resourceWord, type VerbRequest, type VerbTools } from "./verb-request.ts";
@@ -130,13 +131,6 @@ export async function storable(
     if (bare === object || !(error instanceof StatusError) || error.status.code !== 413) throw error;
     return { object: bare, json: await encodeForStore(request, bare) };
   }
-}
-
-function withoutManagedFields(object: KubeObject): KubeObject {
-  const metadata = metadataOf(object);
-  if (metadata?.["managedFields"] === undefined) return object;
-  const { managedFields: _, ...rest } = metadata;
-  return { ...object, metadata: rest };
 }
 
 /**
