@@ -69,13 +69,13 @@ export const knownDifferences: readonly KnownDifference[] = [
     name: "the list of groups",
     reason:
       "kube-apiserver merges it from all its servers and marks it v1; a server behind it doesn't, nor does it tell /apis/ from /apis.",
-    request: /^GET \/apis\/?$/,
+    request: /^\w+ \/apis\/?$/,
     at: /^/,
   },
   {
     name: "a Scale as something else",
     reason: "Annex gives a Scale whole or not at all; kube-apiserver would give its metadata, or a table of it.",
-    request: /\/scale$/,
+    request: /\/scale\??$/,
     accept: /as=/,
     at: /^/,
   },

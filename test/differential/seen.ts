@@ -75,7 +75,9 @@ export function createSight(): Sight {
       .replaceAll(/("?resourceVersion\\*"?: ?\\*"?)(\d+)/gi, (all, start, digits) =>
         revisions.has(digits) ? `${start}${revisions.get(digits)}` : all,
       )
-      .replaceAll(/(ResourceVersion in (?:the precondition|record) )\((\d+)\)/g, (_, start, digits) => {
+      // A list's revision may happen to be an object's.
+      .replaceAll(/(ResourceVersion in the precondition )\(\d+\)/g, "$1(<revision>)")
+      .replaceAll(/(ResourceVersion in record )\((\d+)\)/g, (_, start, digits) => {
         return `${start}(${revisions.get(digits) ?? "<revision>"})`;
       })
       .replaceAll(/(resource version: \d+, current: )\d+/g, "$1<revision>")
@@ -155,6 +157,10 @@ function withoutTiming(events: readonly JsonValue[]): JsonValue[] {
 
 /** Go checks properties in the order of its maps, which is another one each time: causes have none. */
 function inAnyOrder(given: JsonValue): JsonValue {
+  if (isJsonObject(given) && given["kind"] === "APIResourceList" && Array.isArray(given["resources"])) {
+    // kube-apiserver goes through its definitions in the order of a Go map.
+    return { ...given, resources: given["resources"].toSorted((a, b) => parentIn(a).localeCompare(parentIn(b))) };
+  }
   if (!isJsonObject(given) || given["reason"] !== "Invalid" || !isJsonObject(given["details"])) return given;
   const { causes } = given["details"];
   if (!Array.isArray(causes) || causes.length < 2) return given;
@@ -163,6 +169,11 @@ function inAnyOrder(given: JsonValue): JsonValue {
   const message = told.replace(`[${[...new Set(lines)].join(", ")}]`, "[<each cause once>]");
   const sorted = causes.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
   return { ...given, message, details: { ...given["details"], causes: sorted } };
+}
+
+/** The resource that an entry of an APIResourceList is about, whether itself or a subresource of it. */
+function parentIn(value: JsonValue): string {
+  return isJsonObject(value) ? (String(value["name"]).split("/")[0] ?? "") : "";
 }
 
 /** A Table's cells of dates say how long ago that was. */
