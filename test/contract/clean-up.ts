@@ -71,18 +71,20 @@ async function remove(endpoint: Endpoint, subject: Subject, text: string, seen: 
       const { code } = ConnectError.from(error);
       if (code === Code.NotFound) return true;
       if (code === Code.Unimplemented || code === Code.PermissionDenied) return false;
-      revision = await revisionOf(endpoint, subject, key);
+      const present = await presentOf(endpoint, subject, key);
+      if (present === "gone") return true;
+      revision = present;
     }
   }
   return false;
 }
 
-async function revisionOf(endpoint: Endpoint, subject: Subject, key: Key): Promise<bigint | undefined> {
+/** The revision of now; undefined: it can't be told. */
+async function presentOf(endpoint: Endpoint, subject: Subject, key: Key): Promise<bigint | "gone" | undefined> {
   if (!subject.can("get")) return undefined;
   try {
     return (await endpoint.store.get({ resource: subject.ref, key })).object?.revision;
-  } catch {
-    // The delete says what is wrong.
-    return undefined;
+  } catch (error) {
+    return ConnectError.from(error).code === Code.NotFound ? "gone" : undefined;
   }
 }
