@@ -15,7 +15,7 @@ import { isSocketBody, isStreamBody } from "./apimachinery/http.ts";
 import type { JsonObject } from "./apimachinery/json.ts";
 import type { RequestInfo } from "./apimachinery/request-info.ts";
 import { type Status, StatusError } from "./apimachinery/status.ts";
-import { TextError } from "./apimachinery/text-error.ts";
+import { TextError, UnreadableRequest } from "./apimachinery/text-error.ts";
 import { anonymousUser, type User } from "./apimachinery/user.ts";
 import { type Authenticating, actingUser } from "./authn/authn.ts";
 import { type Authorizer, assertAllowed, assertMayImpersonate, attributesOf, forbiddenFor } from "./authz/authz.ts";
@@ -78,6 +78,7 @@ export function createHandler(rooms: ServerRooms): (request: HttpRequest) => Pro
     const warnings = createWarnings();
     let passage: Passage | undefined;
     let answer: HttpAnswer;
+    let isUnreadable = false;
     try {
       const query = parseQuery(request.query);
       const info = parseRequestInfo(request);
@@ -98,9 +99,9 @@ export function createHandler(rooms: ServerRooms): (request: HttpRequest) => Pro
       answer = await inTime(passage, passThrough(passage, rooms));
     } catch (error) {
       answer = errorAnswer(error, request, passage, rooms);
+      isUnreadable = error instanceof UnreadableRequest;
     }
-    // What can't be named fails before the filter that sets Cache-Control.
-    const finished = finish(answer, auditId, warnings, passage !== undefined);
+    const finished = finish(answer, isUnreadable ? {} : filterHeaders(auditId, warnings, passage !== undefined));
     if (isStranger(request, finished.status, passage?.user)) finished.endsConnection = true;
     rooms.log.info(
       {
@@ -239,6 +240,8 @@ function errorAnswer(
       rooms.log.error({ err: error.cause, auditId: passage?.auditId }, "answered with an error");
     return statusAnswer(error.status, passage);
   }
+  if (error instanceof UnreadableRequest)
+    return whole(error.code, { "Content-Type": "text/plain; charset=utf-8" }, [Buffer.from(error.text)]);
   if (error instanceof TextError) {
     if (error.cause !== undefined)
       rooms.log.error({ err: error.cause, auditId: passage?.auditId }, "answered with an error");
@@ -296,15 +299,18 @@ async function compressed(answer: HttpAnswer, request: HttpRequest): Promise<Htt
   return { ...answer, headers: { ...answer.headers, ...packed.headers }, body: packed.buffers };
 }
 
-function finish(answer: HttpAnswer, auditId: string, warnings: Warnings, isNamed: boolean): HttpAnswer {
+function finish(answer: HttpAnswer, headers: HttpHeaders): HttpAnswer {
+  return { ...answer, headers: { ...headers, ...answer.headers } };
+}
+
+/** What Kubernetes' filters add to every answer. What can't be named fails before the one that sets Cache-Control. */
+function filterHeaders(auditId: string, warnings: Warnings, isNamed: boolean): HttpHeaders {
   const told = warnings.headers();
-  const headers: HttpHeaders = {
+  return {
     "Audit-Id": auditId,
     ...(isNamed ? { "Cache-Control": "no-cache, private" } : {}),
     ...(told.length > 0 ? { Warning: told } : {}),
-    ...answer.headers,
   };
-  return { ...answer, headers };
 }
 
 function whole(status: number, headers: HttpHeaders, body: readonly Uint8Array[]): HttpAnswer {

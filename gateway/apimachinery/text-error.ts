@@ -22,6 +22,13 @@ export class TextError extends Error {
   }
 }
 
+/** A request whose first line can't be read: Go's server refuses it before Kubernetes sees it, with the bare text. */
+export class UnreadableRequest extends TextError {
+  constructor() {
+    super(400, "400 Bad Request");
+  }
+}
+
 /** Gives 500 `Internal Server Error: "<uri>": <why>`; `why` must be fit for clients. */
 export function internalServerError(uri: string, why: string, options?: ErrorOptions): TextError {
   return new TextError(500, escapeMarkup(`Internal Server Error: ${goQuote(uri)}: ${why}`), options);

@@ -55,8 +55,6 @@ export function prepareForUpdate(next: KubeObject, current: KubeObject, scope: W
   setGeneration(draft, generationOf(current));
   const prepared = scope.subresource === "status" ? statusDraft(next, current) : mainDraft(draft, current, scope);
   restoreSystemFields(prepared, current);
-  // Nobody sets it any more, clients neither.
-  delete prepared.metadata["selfLink"];
   return prepared.object;
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RequestInfo } from "../apimachinery/request-info.ts";
-import { TextError } from "../apimachinery/text-error.ts";
+import { TextError, UnreadableRequest } from "../apimachinery/text-error.ts";
 import { auditIdOf, isLongRunning, maxRequestMs, parseQuery, parseRequestInfo, requestDeadlineMs } from "./request.ts";
 
 const info = (method: string, uri: string): RequestInfo => {
@@ -167,7 +167,7 @@ test("parseRequestInfo() answers 500 in text for a path that ends behind watch",
 });
 
 test("parseRequestInfo() refuses a path with a broken escape", () => {
-  assert.throws(() => info("GET", "/apis/g/v1/res/%zz"), new TextError(400, "400 Bad Request"));
+  assert.throws(() => info("GET", "/apis/g/v1/res/%zz"), new UnreadableRequest());
 });
 
 test("parseQuery() reads as Go does: first value first, bad pairs left out", () => {

@@ -12,7 +12,7 @@
  */
 import type { RequestInfo } from "../apimachinery/request-info.ts";
 import { requiresExactMatch } from "../apimachinery/selectors.ts";
-import { internalServerError, TextError } from "../apimachinery/text-error.ts";
+import { internalServerError, type TextError, UnreadableRequest } from "../apimachinery/text-error.ts";
 import { readListParameters } from "./list-options.ts";
 import { parseQuery, percentDecode, type Query, switchOf, textOf } from "./query.ts";
 
@@ -40,7 +40,7 @@ export interface RequestLine {
  */
 export function parseRequestInfo(line: RequestLine): RequestInfo {
   const path = percentDecode(line.path, false);
-  if (path === undefined) throw new TextError(400, "400 Bad Request");
+  if (path === undefined) throw new UnreadableRequest();
   const parts = splitPath(path);
   const prefix = parts[0] ?? "";
   const isGrouped = prefix === "apis";

@@ -31,9 +31,11 @@ export async function tracked(
   { live, next, bytes }: TrackedStates,
 ): Promise<KubeObject> {
   // What claims to be another kind has no fields that could be told apart.
-  const { definition, version } = request.resource;
-  const apiVersion = formatGroupVersion(definition.group, version.name);
-  if (next["kind"] !== definition.kind || next["apiVersion"] !== apiVersion) return withoutManagedFields(next);
+  const { definition } = request.resource;
+  const ofKind = definition.versions.some(
+    ({ name, served }) => served && next["apiVersion"] === formatGroupVersion(definition.group, name),
+  );
+  if (next["kind"] !== definition.kind || !ofKind) return withoutManagedFields(next);
   const write = { live, next, manager: options.fieldManager, now: tools.clock() };
   return await tools.fields.track(fieldTargetOf(request), write, bytes);
 }

@@ -88,9 +88,11 @@ export async function storedBytes(
   const copy = shallowCopy(object);
   copy["apiVersion"] = apiVersion;
   const metadata = object["metadata"];
-  if (isJsonObject(metadata) && metadata["resourceVersion"] !== undefined) {
+  // The revision is the store's, and selfLink nobody sets any more, clients neither.
+  if (isJsonObject(metadata) && (metadata["resourceVersion"] ?? metadata["selfLink"]) !== undefined) {
     const bare = shallowCopy(metadata);
     delete bare["resourceVersion"];
+    delete bare["selfLink"];
     copy["metadata"] = bare;
   }
   return await runSized(jsonEncoder(copy), sizeHint);

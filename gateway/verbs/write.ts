@@ -171,6 +171,7 @@ async function writtenView(
     shown["apiVersion"] = formatGroupVersion(definition.group, version.name);
     shown["metadata"] = shallowCopy(metadataOf(object) ?? {});
     delete (shown["metadata"] as JsonObject)["resourceVersion"];
+    delete (shown["metadata"] as JsonObject)["selfLink"];
     bytes = await runSized(jsonEncoder(shown), json.length);
   }
   let value: KubeObject | undefined;
@@ -181,6 +182,7 @@ async function writtenView(
         value = shallowCopy(object);
         const metadata = shallowCopy(metadataOf(object) ?? {});
         metadata["resourceVersion"] = String(revision);
+        delete metadata["selfLink"];
         value["metadata"] = metadata;
       }
       return value;

@@ -75,7 +75,7 @@ export const knownDifferences: readonly KnownDifference[] = [
   {
     name: "a Scale as something else",
     reason: "Annex gives a Scale whole or not at all; kube-apiserver would give its metadata, or a table of it.",
-    request: /\/scale\??$/,
+    request: /\/scale(\?|$)/,
     accept: /as=/,
     at: /^/,
   },
