@@ -74,7 +74,11 @@ function take(
     read = readScale(value);
   } catch (error) {
     if (!(error instanceof ScaleError) && !(error instanceof MetadataTypeError)) throw error;
-    throw refused(error.message.replace("field ObjectMeta.", "field ObjectMeta.metadata."));
+    throw refused(
+      error.message
+        .replace("field ObjectMeta.", "field ObjectMeta.metadata.")
+        .replace("Go value of type v1.ObjectMeta", "Go struct field Scale.metadata of type v1.ObjectMeta"),
+    );
   }
   const faults = [...strictErrors, ...read.unknown.map((path) => `unknown field ${goQuote(path)}`)];
   if (validation === "Strict" && faults.length > 0) throw refused(`strict decoding error: ${faults.join(", ")}`);

@@ -170,6 +170,10 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		if apierrors.IsConflict(err) {
 			return ctrl.Result{RequeueAfter: time.Millisecond}, nil
 		}
+		// Or it is gone, and there is nothing left to do.
+		if apierrors.IsNotFound(err) {
+			return ctrl.Result{}, nil
+		}
 		say(line{Client: "manager", Event: "error", Name: object.GetName(), Error: err.Error()})
 		return ctrl.Result{}, err
 	}
