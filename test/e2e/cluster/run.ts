@@ -49,7 +49,8 @@ async function main(names: readonly string[]): Promise<number> {
 }
 
 function runFile(file: string): boolean {
-  const args = ["--test", `--test-timeout=${testTimeoutMs}`, file];
+  // What a failed test left open must not hold up the next file; programs end with who started them.
+  const args = ["--test", "--test-force-exit", `--test-timeout=${testTimeoutMs}`, file];
   return spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" }).status === 0;
 }
 
