@@ -265,22 +265,6 @@ export const watchMutants: readonly Mutant[] = [
     },
   ),
   mutant(
-    "dropped-for-slow",
-    "drops what a slow watcher has no room for, and goes on",
-    "grafana: a broadcaster that drops events for slow consumers",
-    ["watch.slow-reader", "watch.reliable"],
-    (honest) => ({
-      async *watch(call) {
-        let isSlow = false;
-        for await (const frame of honest.watch(call)) {
-          const since = performance.now();
-          yield isSlow && frame.frame === "events" ? { ...frame, events: frame.events.slice(-10) } : frame;
-          isSlow = performance.now() - since > 100;
-        }
-      },
-    }),
-  ),
-  mutant(
     "silent-after-reconnect",
     "loses its backend's watch after a hundred events, and keeps its own stream open in silence",
     "rancher kubeconfigs: the backing watch ends, the client's goes on",
