@@ -30,12 +30,13 @@ export async function tracked(
   options: WriteOptions,
   { live, next, bytes }: TrackedStates,
 ): Promise<KubeObject> {
-  // What claims to be another kind has no fields that could be told apart.
+  // A status whose object claims to be another kind has no fields that could be told apart. A Scale is one.
   const { definition } = request.resource;
   const ofKind = definition.versions.some(
     ({ name, served }) => served && next["apiVersion"] === formatGroupVersion(definition.group, name),
   );
-  if (next["kind"] !== definition.kind || !ofKind) return withoutManagedFields(next);
+  const isOther = next["kind"] !== definition.kind || !ofKind;
+  if (request.info.subresource === "status" && isOther) return withoutManagedFields(next);
   const write = { live, next, manager: options.fieldManager, now: tools.clock() };
   return await tools.fields.track(fieldTargetOf(request), write, bytes);
 }
