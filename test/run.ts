@@ -21,6 +21,9 @@ const steps: readonly (readonly string[])[] = [
 const isForCluster = (file: string) =>
   file.endsWith(".cluster.test.ts") || file.startsWith(join("test", "e2e", "cluster"));
 
+/** Files at a time. Most of them wait for processes and timers, so two keep two cores busy. */
+const testConcurrency = 2;
+
 /** Generous: a test that hangs must not hang the gate. */
 const testTimeoutMs = 300_000;
 
@@ -34,7 +37,14 @@ async function main(args: readonly string[]): Promise<number> {
     if (!runStep(step)) return 1;
   }
   const files = await testFiles();
-  const command = [process.execPath, "--test", `--test-timeout=${testTimeoutMs}`, ...args, ...files];
+  const command = [
+    process.execPath,
+    "--test",
+    `--test-concurrency=${testConcurrency}`,
+    `--test-timeout=${testTimeoutMs}`,
+    ...args,
+    ...files,
+  ];
   return runStep(command, `node --test, ${files.length} files`) ? 0 : 1;
 }
 
