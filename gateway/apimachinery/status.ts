@@ -109,16 +109,6 @@ export function notFound(resource: GroupWord, name: string): StatusError {
   });
 }
 
-/** 404 of routing: nothing is served at this path of a known group. */
-export function routeNotFound(): StatusError {
-  return new StatusError({
-    code: 404,
-    reason: "NotFound",
-    message: "the server could not find the requested resource",
-    details: {},
-  });
-}
-
 /** 409: the name is taken. */
 export function alreadyExists(resource: GroupWord, name: string): StatusError {
   return new StatusError({
@@ -171,16 +161,6 @@ export function methodNotSupported(resource: GroupWord, verb: string): StatusErr
     reason: "MethodNotAllowed",
     message: `${verb} is not supported on resources of kind "${full(resource)}"`,
     details: about(resource, ""),
-  });
-}
-
-/** 405 of routing. */
-export function methodNotAllowed(): StatusError {
-  return new StatusError({
-    code: 405,
-    reason: "MethodNotAllowed",
-    message: "the server does not allow this method on the requested resource",
-    details: {},
   });
 }
 

@@ -13,7 +13,7 @@ import { formatGroupVersion } from "../apimachinery/gvk.ts";
 import type { ByteSink, HttpAnswer } from "../apimachinery/http.ts";
 import type { ListOptions } from "../apimachinery/options.ts";
 import type { ServedResource } from "../apimachinery/resource.ts";
-import { badRequest, StatusError, unknownError } from "../apimachinery/status.ts";
+import { StatusError, unknownError } from "../apimachinery/status.ts";
 import { type EventRenderer, eventRenderer } from "../render/render.ts";
 import type { CachedObject, Feed, FeedEvent } from "../watchcache/watchcache.ts";
 import { sightOf } from "./ownership.ts";
@@ -275,12 +275,5 @@ function stream(watcher: Streaming): void {
   function finishWatch(): void {
     unsubscribe();
     for (const timer of timers) clearTimeout(timer);
-  }
-}
-
-/** Refuses what a watch of one named object can't mean. */
-export function assertNameSelector(name: string, requiredName: string | undefined): void {
-  if (name !== "" && requiredName !== undefined && requiredName !== name) {
-    throw badRequest("fieldSelector metadata.name doesn't match requested name");
   }
 }
