@@ -2,8 +2,9 @@
  * One resource's change feed: the copy of its objects, the ring of its events, its subscribers.
  *
  * States: `filling` (list, then watch after the list's mark), `following` (frames arrive),
- * `broken` (the store is away: subscribers stay, the feed resumes where it was), `closed`. Only
- * lost history or a new epoch ends subscribers with 410; only closing ends them without an error.
+ * `broken` (the store is away: subscribers stay, the feed resumes where it was), `given up` (the copy
+ * passed its limit: 503), `closed`. Only lost history, a new epoch or a store that lies ends subscribers
+ * with 410; only closing ends them without an error.
  */
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
 import {
@@ -86,13 +87,17 @@ export interface FeedOptions {
   readonly presenter: Presenter;
   /** Undefined: the gateway's own feed, for everybody. */
   readonly own?: OwnFeed;
+  /** Bytes of objects, as they lie in the store. Past it the copy is given up. Default 1 GiB. */
+  readonly maxCopyBytes?: number;
   readonly log: Log;
 }
 
 /** History: kube-apiserver's largest ring, and bytes so that a resource of 1 MB objects stays small. */
 const ringLimits = { maxEvents: 102_400, maxBytes: 64 * 1024 * 1024 };
-/** Bytes of one resource's copy. Past it the copy is given up, for it would crowd out everything else. */
-const maxCopyBytes = 1024 * 1024 * 1024;
+/** Bytes of one resource's copy, unless told otherwise: past it everything else would be crowded out. */
+const defaultMaxCopyBytes = 1024 * 1024 * 1024;
+/** Nothing but fewer objects helps, which takes its time. */
+const tooLargeRetrySeconds = 30;
 /** How long a watch waits for the copy before it is told to come back: kube-apiserver answers 429 as well. */
 const fillTimeoutMs = 10_000;
 /** How long a read waits for a revision that isn't there yet, as kube-apiserver. */
@@ -106,6 +111,11 @@ const fillPage = 500;
 const fillCallMs = 30_000;
 /** Revisions before the mark whose events are read at the start: minutes of a busy resource. */
 const backfillRevisions = 10_000n;
+
+/** The copy passed its limit. */
+class CopyTooLarge extends Error {
+  override readonly name = "CopyTooLarge";
+}
 
 /** Where a list was. */
 interface Mark {
@@ -126,7 +136,7 @@ interface Waiter {
 
 /** Creates a feed and starts to fill it. */
 export function createFeed(options: FeedOptions): Feed {
-  const { definition, client, presenter, own, log } = options;
+  const { definition, client, presenter, own, log, maxCopyBytes = defaultMaxCopyBytes } = options;
   const about = { resource: definition.plural, group: definition.group };
   const stop = new AbortController();
   const subscribers = new Set<Subscriber>();
@@ -140,6 +150,7 @@ export function createFeed(options: FeedOptions): Feed {
   let copyBytes = 0;
   let filled = false;
   let isFollowing = false;
+  let isTooLarge = false;
 
   void run();
 
@@ -155,20 +166,14 @@ export function createFeed(options: FeedOptions): Feed {
       } catch (error) {
         isFollowing = false;
         if (stop.signal.aborted) return;
-        if (error instanceof StatusError && error.status.code === 410) {
-          lose(error);
-          // Where its watch began is gone: it has nobody else to fill itself again for.
-          if (own !== undefined) return settleReady(error);
-          continue;
-        }
-        if (error instanceof StoreLied) {
-          log.error({ ...about, error: error.message }, "the store told what can't be true; its copy is filled again");
-          lose(expired("The store told what can't be true."));
-          if (own !== undefined) return settleReady(expired("The store told what can't be true."));
-        } else {
+        if (error instanceof CopyTooLarge) return giveUp();
+        const loss = lossOf(error);
+        if (loss !== undefined) lose(loss);
+        else
           log.warn({ ...about, error: (error as Error).message }, "the feed from the store broke; it will be resumed");
-        }
-        if (!filled)
+        // Where its watch began is gone: it has nobody else to fill itself again for.
+        if (loss !== undefined && own !== undefined) return settleReady(loss);
+        if (loss === undefined && !filled)
           settleReady(error instanceof StatusError ? error : serviceUnavailable("the store can't be read", 1));
       }
       await sleep(backoffMs, stop.signal);
@@ -176,11 +181,20 @@ export function createFeed(options: FeedOptions): Feed {
     }
   }
 
+  /** Gives what watchers are told if history is gone, or can't be believed; undefined: the feed can be resumed. */
+  function lossOf(error: unknown): StatusError | undefined {
+    if (error instanceof StatusError && error.status.code === 410) return error;
+    if (!(error instanceof StoreLied)) return undefined;
+    log.error({ ...about, error: error.message }, "the store told what can't be true; its copy is filled again");
+    return expired("The store told what can't be true.");
+  }
+
   async function fill(): Promise<void> {
     const found = new Map<string, CachedObject>();
     const read: ReadAt = own?.startAt === undefined ? { at: "latest" } : { at: "exact", revision: own.startAt };
     let continueToken: Uint8Array = new Uint8Array();
     let mark: Mark | undefined;
+    let bytes = 0;
     do {
       const page = await client.list(
         { namespace: "", read, limit: fillPage, continueToken },
@@ -190,7 +204,11 @@ export function createFeed(options: FeedOptions): Feed {
       // first mark repairs them.
       assertMark(page);
       mark ??= { revision: page.revision, epoch: page.epoch };
-      for (const item of page.items) found.set(keyOf(item), cachedObject(item));
+      for (const item of page.items) {
+        found.set(keyOf(item), cachedObject(item));
+        bytes += item.json.length;
+      }
+      if (bytes > maxCopyBytes) throw new CopyTooLarge();
       continueToken = page.continueToken;
     } while (continueToken.length > 0);
     assertEpochStart(mark, { epoch, revision });
@@ -267,7 +285,7 @@ export function createFeed(options: FeedOptions): Feed {
 
   async function follow(onAlive: () => void): Promise<void> {
     for await (const frame of client.watch({ after: revision, epoch, caller: own?.caller, signal: stop.signal })) {
-      onAlive();
+      if (frame.frame !== "expired") onAlive();
       switch (frame.frame) {
         case "started":
           if (frame.epoch !== epoch) throw expired("The store began a new epoch.");
@@ -297,13 +315,13 @@ export function createFeed(options: FeedOptions): Feed {
       copyBytes += (after?.stored.json.length ?? 0) - (before?.stored.json.length ?? 0);
       revision = change.object.revision;
       ring.push(event);
-      states.push({ revision, objects });
+      states.push({ revision, objects }, ring.floor);
       events.push(event);
     }
     if (events.length === 0) return;
     for (const subscriber of [...subscribers]) subscriber.events(events);
     settleWaiters();
-    if (copyBytes > maxCopyBytes) throw new Error(`the copy of ${definition.plural} passed ${maxCopyBytes} bytes`);
+    if (copyBytes > maxCopyBytes) throw new CopyTooLarge();
   }
 
   function advance(to: bigint): void {
@@ -319,6 +337,22 @@ export function createFeed(options: FeedOptions): Feed {
     log.info(about, "the store's history is gone; watchers start over");
     filled = false;
     endAll(status);
+  }
+
+  /** Keeps nothing any more, and tells the log, until the resource is described anew or the gateway starts again. */
+  function giveUp(): void {
+    log.error({ ...about, maxCopyBytes }, "the copy is given up for its size; reads go to the store");
+    isTooLarge = true;
+    filled = false;
+    objects = KeyTree.empty();
+    states.restart({ revision, objects });
+    ring = new Ring<FeedEvent>(revision, ringLimits);
+    endAll(tooLarge());
+    settleReady(tooLarge());
+  }
+
+  function tooLarge(): StatusError {
+    return serviceUnavailable(`${definition.plural} are too large together to be watched`, tooLargeRetrySeconds);
   }
 
   function endAll(status: StatusError | undefined): void {
@@ -381,6 +415,7 @@ export function createFeed(options: FeedOptions): Feed {
     },
     async ready(signal) {
       if (filled) return;
+      if (isTooLarge) throw tooLarge();
       if (stop.signal.aborted) throw serviceUnavailable("the resource is no longer served", 1);
       await new Promise<void>((resolve, reject) => {
         const settle = (error: StatusError | undefined) => {

@@ -13,34 +13,50 @@ export interface State {
   readonly objects: KeyTree<CachedObject>;
 }
 
-/** States that are kept: each costs a few kilobytes of shared nodes, and the objects that were replaced since. */
+/** States that are kept: each costs a few kilobytes of shared nodes. */
 const maxStates = 1_000;
 
 /** Keeps the last states in order of revision. */
 export class States {
   #states: State[] = [];
+  #first = 0;
 
   /** Forgets all but one. */
   restart(state: State): void {
     this.#states = [state];
+    this.#first = 0;
   }
 
-  /** Adds a state that is later than all before it. */
-  push(state: State): void {
+  /**
+   * Adds a state that is later than all before it.
+   *
+   * @param floor the revision from which the ring knows every event. An older state is forgotten: it alone
+   *   would hold objects that were replaced since, and the ring is what bounds their bytes.
+   */
+  push(state: State, floor: bigint): void {
     this.#states.push(state);
-    // Half being too many pays for one copy, so a push stays constant on average.
-    if (this.#states.length >= 2 * maxStates) this.#states = this.#states.slice(-maxStates);
+    const isPast = () => this.#states.length - this.#first > maxStates || this.#revisionAt(this.#first + 1) <= floor;
+    while (this.#first < this.#states.length - 1 && isPast()) this.#first++;
+    // Half the array being dead pays for one copy, so a push stays constant on average.
+    if (this.#first * 2 > this.#states.length) {
+      this.#states = this.#states.slice(this.#first);
+      this.#first = 0;
+    }
   }
 
   /** Gives the state of a revision, which must not be in the future; undefined if it is no longer known. */
   at(revision: bigint): State | undefined {
-    let low = 0;
+    let low = this.#first;
     let high = this.#states.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#states[middle] as State).revision <= revision) low = middle + 1;
+      if (this.#revisionAt(middle) <= revision) low = middle + 1;
       else high = middle;
     }
-    return this.#states[low - 1];
+    return low > this.#first ? this.#states[low - 1] : undefined;
+  }
+
+  #revisionAt(index: number): bigint {
+    return (this.#states[index] as State).revision;
   }
 }

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { definitionWith, versionWith } from "../apimachinery/resource.fixture.ts";
+import type { StatusError } from "../apimachinery/status.ts";
+import type { ResourceClient, StoredObject, StoreEvent, WatchFrame } from "../registry/registry.ts";
+import { createFeed } from "./feed.ts";
+
+const capabilities = { ...definitionWith().capabilities, previousObject: false };
+const definition = definitionWith({ versions: [versionWith()], capabilities });
+const object = (name: string, revision: bigint, bytes: number): StoredObject => ({
+  namespace: "ns",
+  name,
+  revision,
+  json: new Uint8Array(bytes),
+});
+
+/** A feed over a store that lists these objects at revision 10 and then tells what the test says. */
+function feedOver(items: readonly StoredObject[], maxCopyBytes: number) {
+  const logged: string[] = [];
+  const { promise: told, resolve: tell } = Promise.withResolvers<StoreEvent[]>();
+  const client = {
+    list: async () => ({ items, revision: 10n, epoch: "e", continueToken: new Uint8Array(), remaining: undefined }),
+    async *watch({ signal }: { signal: AbortSignal }): AsyncGenerator<WatchFrame> {
+      yield { frame: "started", revision: 10n, epoch: "e", oldestResumable: 0n };
+      yield { frame: "events", events: await told };
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    },
+  } as unknown as ResourceClient;
+  const say = (_: object, message: string) => logged.push(message);
+  const presenter = { now: () => assert.fail("nobody looks"), inSlices: () => assert.fail("nobody looks") };
+  const log = { info: say, warn: say, error: say };
+  return { feed: createFeed({ definition, client, presenter, log, maxCopyBytes }), logged, tell };
+}
+
+const isUnavailable = ({ status }: StatusError) => status.code === 503 && status.reason === "ServiceUnavailable";
+
+test("createFeed() keeps no copy that is too large from the start", async (t) => {
+  const { feed, logged } = feedOver([object("a", 1n, 600), object("b", 2n, 600)], 1_000);
+  t.after(() => feed.close());
+  await assert.rejects(feed.ready(new AbortController().signal), isUnavailable);
+  await assert.rejects(feed.ready(new AbortController().signal), isUnavailable);
+  assert.equal(feed.state(), undefined);
+  assert.deepEqual(logged, ["the copy is given up for its size; reads go to the store"]);
+});
+
+test("createFeed() gives up a copy that grows too large, and ends its watches with 503", async (t) => {
+  const { feed, tell } = feedOver([object("a", 1n, 600)], 1_000);
+  t.after(() => feed.close());
+  await feed.ready(new AbortController().signal);
+  assert.equal(feed.state()?.objects.size, 1);
+  const ended = new Promise<StatusError | undefined>((resolve) => {
+    feed.subscribe(10n, { events: () => {}, progress: () => {}, end: resolve });
+  });
+  tell([{ type: "put", object: object("b", 11n, 600) }]);
+  const status = await ended;
+  assert.ok(status !== undefined && isUnavailable(status));
+  assert.equal(feed.state(), undefined);
+  assert.equal(feed.isFollowing, false);
+});
