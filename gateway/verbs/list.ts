@@ -116,7 +116,7 @@ async function listState(
   const { version } = request.resource;
   const { revision, objects } = state;
   const after = token === undefined ? undefined : cacheKey(request, token.after);
-  const range = keyRange(request.info, after);
+  const range = keyRange(request, after);
   const items: ObjectView[] = [];
   const stored: StoredObject[] = [];
   const turnIfDue = createTurns();

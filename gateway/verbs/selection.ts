@@ -7,7 +7,6 @@
 import { isJsonObject, type JsonValue } from "../apimachinery/json.ts";
 import { labelsOf, type ObjectView } from "../apimachinery/object.ts";
 import type { ListOptions } from "../apimachinery/options.ts";
-import type { RequestInfo } from "../apimachinery/request-info.ts";
 import { matchesFields, matchesLabels, parseFieldSelector, parseLabelSelector } from "../apimachinery/selectors.ts";
 import { badRequest } from "../apimachinery/status.ts";
 import type { ObjectKey } from "../registry/registry.ts";
@@ -62,11 +61,15 @@ export function parseSelection(request: VerbRequest, options: ListOptions, sees?
   };
 }
 
-/** Gives the keys of the copy that a URL is about, those after `after` if that is given. */
-export function keyRange({ namespace }: Pick<RequestInfo, "namespace">, after?: string): KeyRange {
-  // A slash ends the namespace, and "0" is the character after it.
-  const [first, end] = namespace === "" ? [undefined, undefined] : [`${namespace}/`, `${namespace}0`];
-  return { from: after === undefined ? first : `${after}\u0000`, to: end };
+/** Gives the keys of the copy that a request is about, those after `after` if that is given. */
+export function keyRange({ info, resource }: VerbRequest, after?: string): KeyRange {
+  const { namespace, name } = info;
+  const isWhole = namespace === "" && resource.definition.namespaced;
+  // A slash ends the namespace, and "0" is the character after it. NUL is the first that may follow a key.
+  const prefix = `${namespace}/`;
+  const [first, end] = isWhole ? [undefined, undefined] : [prefix, `${namespace}0`];
+  if (after !== undefined) return { from: `${after}\u0000`, to: end };
+  return name === "" || isWhole ? { from: first, to: end } : { from: `${prefix}${name}`, to: `${prefix}${name}\u0000` };
 }
 
 /** A declared field as selectors compare it: scalars by their text, anything else as nothing. */

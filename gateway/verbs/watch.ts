@@ -38,7 +38,7 @@ interface Start {
   /** Deliver changes after this revision. */
   readonly after: bigint;
   /** Objects to show as ADDED before anything else. */
-  readonly initial: readonly CachedObject[];
+  readonly initial: Iterator<CachedObject>;
   /** Whether the end of the initial objects is marked with a bookmark. */
   readonly mark: boolean;
   /** Revision up to which the feed must have come before the mark is sent. */
@@ -140,17 +140,19 @@ async function begin(
     }
   }
   const isFromNow = sendInitial === false && (asked === undefined || isAny);
-  if (isFromNow) return { after: feed.revision, initial: [], mark: false, markAt: 0n };
+  if (isFromNow) return { after: feed.revision, initial: none(), mark: false, markAt: 0n };
   if (asked === undefined || isAny || sendInitial === true) {
     return { after: feed.revision, initial: initialObjects(feed, request), mark, markAt: feed.revision };
   }
-  return { after: asked, initial: [], mark: false, markAt: 0n };
+  return { after: asked, initial: none(), mark: false, markAt: 0n };
 }
 
-/** The objects that the URL is about, in order. */
-function initialObjects(feed: Feed, request: VerbRequest): readonly CachedObject[] {
-  return [...(feed.state()?.objects.values(keyRange(request.info)) ?? [])];
+/** The objects that the URL is about, in order, of the state of now: later changes don't touch it. */
+function initialObjects(feed: Feed, request: VerbRequest): Iterator<CachedObject> {
+  return feed.state()?.objects.values(keyRange(request)) ?? none();
 }
+
+function* none(): Generator<never, void, undefined> {}
 
 interface Streaming {
   readonly sink: ByteSink;
@@ -174,21 +176,22 @@ function stream(watcher: Streaming): void {
   let pending: Buffer[] = [];
   sink.onClose(finishWatch);
   startTimers();
-  sendInitial(0);
+  sendInitial();
 
   /** Shows the initial objects as fast as the client reads; only then does it follow the feed. */
-  function sendInitial(from: number): void {
-    let next = from;
-    while (next < start.initial.length) {
+  function sendInitial(): void {
+    for (let isDone = false; !isDone; ) {
       const batch: Buffer[] = [];
-      for (; next < start.initial.length && batch.length < initialBatch; next++) {
-        const object = start.initial[next] as CachedObject;
-        const view = object.view(version);
-        if (selection.matches(object.stored, view)) batch.push(renderer.event("ADDED", view));
+      while (!isDone && batch.length < initialBatch) {
+        const next = start.initial.next();
+        isDone = next.done === true;
+        if (next.done === true) break;
+        const view = next.value.view(version);
+        if (selection.matches(next.value.stored, view)) batch.push(renderer.event("ADDED", view));
       }
       if (sink.closed) return;
       if (batch.length > 0 && !sink.write(Buffer.concat(batch)) && sink.queuedBytes > 0) {
-        sink.onDrain(() => sendInitial(next));
+        sink.onDrain(sendInitial);
         return;
       }
     }
