@@ -54,6 +54,7 @@ export interface ByteSink {
   abort(): void;
 }
 
+/** Headers by name; several values are headers of their own. */
 export type HttpHeaders = Record<string, string | readonly string[]>;
 
 /** A body that is written over time. `start` is called after the head was sent. */

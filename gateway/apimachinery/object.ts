@@ -21,8 +21,11 @@ export function metadataString(object: KubeObject, field: string): string {
   return typeof value === "string" ? value : "";
 }
 
+/** Gives metadata.name, `""` if there is none. */
 export const nameOf = (object: KubeObject): string => metadataString(object, "name");
+/** Gives metadata.namespace. */
 export const namespaceOf = (object: KubeObject): string => metadataString(object, "namespace");
+/** Gives metadata.uid. */
 export const uidOf = (object: KubeObject): string => metadataString(object, "uid");
 
 /** Gives the labels that are strings. */

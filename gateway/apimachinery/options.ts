@@ -20,6 +20,7 @@ export interface ListOptions {
   readonly sendInitialEvents: boolean | undefined;
 }
 
+/** Of a get: `""` the latest state, `"0"` any, a number one that is no older. */
 export interface GetOptions {
   readonly resourceVersion: string;
 }
@@ -31,12 +32,15 @@ export interface WriteOptions {
   readonly fieldValidation: "Ignore" | "Warn" | "Strict";
 }
 
+/** Of a patch; `force` takes fields from other managers, for an apply alone. Undefined: not given. */
 export interface PatchOptions extends WriteOptions {
   readonly force: boolean | undefined;
 }
 
+/** What becomes of the objects that a deleted one owns. */
 export type PropagationPolicy = "Orphan" | "Background" | "Foreground";
 
+/** Of a delete, from its body or its query. */
 export interface DeleteOptions {
   readonly dryRun: boolean;
   /** Seconds; undefined: not given. */

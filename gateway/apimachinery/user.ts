@@ -20,7 +20,11 @@ export interface PeerCertificate {
   readonly issuer: PeerCertificate | undefined;
 }
 
+/** The group that may do everything. */
 export const systemMasters = "system:masters";
+/** The group of everybody who is known. */
 export const systemAuthenticated = "system:authenticated";
+/** The group of everybody else. */
 export const systemUnauthenticated = "system:unauthenticated";
+/** The name of who sends no credentials. */
 export const anonymousUser = "system:anonymous";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { definitionWith, tableWith, versionWith } from "../apimachinery/resource.fixture.ts";
 import { answerDiscovery, type DiscoveryRequest, deprecationWarning } from "./discovery.ts";
-import { definitionWith, tableWith, versionWith } from "./tables.fixture.ts";
 
 const aggregatedAccept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 const scale = { specReplicasPath: ".spec.n", statusReplicasPath: ".status.n", labelSelectorPath: "" };

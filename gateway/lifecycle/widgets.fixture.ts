@@ -4,6 +4,7 @@
 import type { JsonObject } from "../apimachinery/json.ts";
 import type { KubeObject } from "../apimachinery/object.ts";
 import type { DeleteOptions } from "../apimachinery/options.ts";
+import { definitionWith, versionWith } from "../apimachinery/resource.fixture.ts";
 import type { ResourceDefinition, ResourceVersionDefinition } from "../apimachinery/resource.ts";
 import type { WriteScope } from "./write-scope.ts";
 
@@ -12,56 +13,14 @@ export function widgets(
   definition: Partial<ResourceDefinition> = {},
   version: Partial<ResourceVersionDefinition> = {},
 ): WriteScope["resource"] {
-  const v1: ResourceVersionDefinition = {
-    name: "v1",
-    served: true,
-    deprecated: false,
-    deprecationWarning: "",
-    schema: undefined,
-    columns: [],
-    selectableFields: [],
-    status: true,
-    scale: undefined,
-    ...version,
-  };
+  const v1 = versionWith({ status: true, ...version });
   return {
     version: v1,
-    definition: {
-      group: "example.com",
-      plural: "widgets",
-      singular: "widget",
-      kind: "Widget",
-      listKind: "WidgetList",
-      shortNames: [],
-      categories: [],
-      namespaced: true,
+    definition: definitionWith({
       versions: [v1],
-      storageVersion: "v1",
       verbs: ["get", "create", "update", "patch", "delete"],
-      capabilities: {
-        resume: true,
-        progress: true,
-        exactRead: true,
-        snapshotList: true,
-        previousObject: true,
-        dryRun: true,
-        unconditionalUpdate: false,
-        idempotentWrites: true,
-        nativeDeleteCollection: false,
-        projectMetadata: false,
-        hookMutate: false,
-        hookValidate: false,
-        hookConvert: false,
-        hookTabulate: false,
-      },
-      createOnUpdate: false,
-      lifecycle: "gateway",
-      subresources: [],
-      maxObjectBytes: 1_000_000,
-      perUserReads: false,
-      ownerScope: undefined,
       ...definition,
-    },
+    }),
   };
 }
 

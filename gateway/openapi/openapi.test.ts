@@ -4,9 +4,9 @@ import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import type { HttpAnswer, HttpRequest } from "../apimachinery/http.ts";
 import type { JsonObject } from "../apimachinery/json.ts";
+import { definitionWith, tableWith, versionWith } from "../apimachinery/resource.fixture.ts";
 import type { ResourceTable } from "../apimachinery/resource.ts";
 import { createOpenApi, type OpenApi } from "./openapi.ts";
-import { definitionWith, tableWith, versionWith } from "./tables.fixture.ts";
 
 const v1Key = "/openapi/v3/apis/example.com/v1";
 const started = new Date("2026-11-24T10:00:00Z");

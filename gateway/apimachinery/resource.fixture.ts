@@ -1,5 +1,5 @@
-/** Builders for OpenAPI's unit tests: definitions and tables, each with what a test varies. */
-import type { ResourceDefinition, ResourceTable, ResourceVersionDefinition } from "../apimachinery/resource.ts";
+/** Builders for unit tests: definitions and tables, each with what a test varies. */
+import type { ResourceDefinition, ResourceTable, ResourceVersionDefinition } from "./resource.ts";
 
 /** A served version without schema or subresources. */
 export function versionWith(change: Partial<ResourceVersionDefinition> = {}): ResourceVersionDefinition {
@@ -57,7 +57,7 @@ export function definitionWith(change: Partial<ResourceDefinition> = {}): Resour
   };
 }
 
-/** A table of resources. OpenAPI reads its list and nothing else. */
+/** A table of resources for rooms that read its list and nothing else. */
 export function tableWith(...resources: ResourceDefinition[]): ResourceTable {
   return { generation: 1, resources, find: () => undefined, hasGroup: () => false };
 }
