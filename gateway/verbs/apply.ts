@@ -8,7 +8,7 @@ import type { JsonObject } from "../apimachinery/json.ts";
 import { type KubeObject, metadataOf, uidOf } from "../apimachinery/object.ts";
 import type { PatchOptions } from "../apimachinery/options.ts";
 import { badRequest, conflict, notFound } from "../apimachinery/status.ts";
-import { acceptForUpdate } from "../lifecycle/lifecycle.ts";
+import { acceptForUpdate, resolveResourceVersion } from "../lifecycle/lifecycle.ts";
 import { fieldTargetOf } from "./fields.ts";
 import { takeApplied, tellFaults } from "./intake.ts";
 import { newState, nextState, type Updated, writeScale } from "./update.ts";
@@ -48,7 +48,9 @@ export async function apply(
       for (const warning of warnings) request.warn(warning);
       if (current !== undefined) return await nextState(request, tools, scope, object, current.value, options.dryRun);
       await tools.authorize(request, "create", scope.name);
-      return await newState(request, tools, scope, withoutResourceVersion(object), options.dryRun);
+      // It is ignored, but must be one.
+      const resolved = resolveResourceVersion(object, undefined, scope, { allowUnconditional: true });
+      return await newState(request, tools, scope, withoutResourceVersion(resolved), options.dryRun);
     },
   });
   return { view: written.view, created };

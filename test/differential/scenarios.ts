@@ -4,6 +4,7 @@
 import type { Random } from "./random.ts";
 import type { Scenario } from "./scenario.ts";
 import { answerScenarios } from "./scenarios/answers.ts";
+import { applyScenarios } from "./scenarios/applies.ts";
 import { allBodyScenarios } from "./scenarios/bodies.ts";
 import { deleteScenarios } from "./scenarios/deletes.ts";
 import { listScenarios } from "./scenarios/lists.ts";
@@ -25,6 +26,7 @@ export function ownScenarios(random: Random): Scenario[] {
     ...listScenarios(),
     ...writeScenarios(),
     ...patchScenarios(),
+    ...applyScenarios(),
     ...allBodyScenarios(),
     ...subresourceScenarios(),
     ...deleteScenarios(),
