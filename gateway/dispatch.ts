@@ -18,6 +18,7 @@ import type { RequestInfo } from "./apimachinery/request-info.ts";
 import {
   isImperative,
   type ResourceVerb,
+  type ScalePaths,
   type ServedResource,
   type SubresourceDefinition,
 } from "./apimachinery/resource.ts";
@@ -125,13 +126,16 @@ function patchTypeFor(http: HttpRequest): Exclude<PatchType, "strategic"> {
   );
 }
 
-/** `answersItself`: the answer comes in the store's language, not in one that the client chose. */
+/**
+ * `answersItself`: the answer comes in the store's language, not in one that the client chose. `anyForm`: also in
+ * one that only other objects have.
+ */
 function verbRequest(
   given: DispatchRequest,
-  scope: { list?: boolean; stream?: boolean; answersItself?: boolean } = {},
+  scope: { list?: boolean; stream?: boolean; answersItself?: boolean; anyForm?: boolean } = {},
 ): verbs.VerbRequest {
   const { http, info, query, resource, user, impersonator, auditId, warnings } = given;
-  const isScale = info.subresource === "scale";
+  const hasForms = info.subresource !== "scale" || scope.anyForm === true;
   const asked = {
     accept: http.header("accept"),
     userAgent: http.header("user-agent"),
@@ -140,7 +144,7 @@ function verbRequest(
   const form =
     scope.answersItself === true
       ? plainJson
-      : negotiateAnswer(asked, { table: !isScale, partial: !isScale, stream: scope.stream === true });
+      : negotiateAnswer(asked, { table: hasForms, partial: hasForms, stream: scope.stream === true });
   const isWrite = !["get", "list", "watch"].includes(info.verb);
   return {
     info,
@@ -150,7 +154,7 @@ function verbRequest(
     auditId,
     userAgent: http.header("user-agent") ?? "",
     form,
-    includeObject: form.as === "Table" ? parseTableOptions(query) : "Metadata",
+    includeObject: form.as === "Table" && scope.anyForm !== true ? parseTableOptions(query) : "Metadata",
     signal: http.signal,
     deadline: isWrite ? Math.min(given.deadline, performance.now() + maxWriteMs) : given.deadline,
     warn: (text) => warnings.add(text),
@@ -193,12 +197,19 @@ async function answerConnect(
 }
 
 async function answerGet(given: DispatchRequest, tools: verbs.VerbTools): Promise<HttpAnswer> {
+  const paths = given.resource.version.scale;
+  if (given.info.subresource === "scale" && paths !== undefined) return await answerGetScale(given, tools, paths);
   const request = verbRequest(given);
   const view = await verbs.get(request, tools, parseGetOptions(given.query));
-  const paths = given.resource.version.scale;
-  if (given.info.subresource === "scale" && paths !== undefined)
-    return documentAnswer(200, verbs.scaleOf(view.value, paths), request.form);
   return await objectAnswer(200, view, request, tools);
+}
+
+/** A form that no Scale has is refused only when there is one; one that nothing has, at once. */
+async function answerGetScale(given: DispatchRequest, tools: verbs.VerbTools, paths: ScalePaths): Promise<HttpAnswer> {
+  const request = verbRequest(given, { anyForm: true });
+  const view = await verbs.get(request, tools, parseGetOptions(given.query));
+  const scale = verbs.scaleOf(view.value, paths);
+  return documentAnswer(200, scale, verbRequest(given).form);
 }
 
 async function answerList(given: DispatchRequest, tools: verbs.VerbTools): Promise<HttpAnswer> {

@@ -177,7 +177,8 @@ async function route(passage: Passage, user: User, rooms: ServerRooms): Promise<
     if (found === undefined) return notFoundAnswer();
     if (found.document === undefined) return whole(found.status, found.headers, []);
     // A document that names its own type was asked for by that type.
-    const form = found.headers["Content-Type"] === undefined ? formOf(passage) : plainJson;
+    const type = found.headers["Content-Type"];
+    const form = type === undefined ? formOf(passage) : ownForm(String(type));
     const headers = { "Content-Type": form.mediaType, ...found.headers };
     return whole(found.status, headers, renderDocument(found.document, form, { keepOrder: true }));
   }
@@ -214,6 +215,10 @@ async function inTime(passage: Passage, work: Promise<HttpAnswer>): Promise<Http
   } finally {
     clearTimeout(timer);
   }
+}
+
+function ownForm(contentType: string): AnswerForm {
+  return contentType.startsWith("application/yaml") ? { ...plainJson, mediaType: "application/yaml" } : plainJson;
 }
 
 /** The form of what the server says by itself: discovery, failures. */

@@ -49,7 +49,7 @@ const verbOrder: readonly ResourceVerb[] = [
   "watch",
 ];
 const subresourceVerbs: readonly ResourceVerb[] = ["get", "patch", "update"];
-const aggregatedType = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+const aggregatedParameters = "g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 const otherPaths = ["/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"];
 
 /** Answers a discovery request; undefined if the path is none, or of a group or version that isn't served. */
@@ -59,7 +59,9 @@ export function answerDiscovery(request: DiscoveryRequest, table: ResourceTable)
   const [before, root, group, version, ...rest] = request.path.replace(/\/$/, "").split("/");
   if (before !== "" || root !== "apis" || rest.length > 0) return undefined;
   if (group === undefined) {
-    return wantsAggregated(request.accept) ? aggregated(request, table) : whole(groupList(table));
+    // With the slash the path is the legacy document's alone.
+    const type = request.path.endsWith("/") ? undefined : aggregatedType(request.accept);
+    return type === undefined ? whole(groupList(table)) : aggregated(request, type, table);
   }
   const groups = groupsOf(table);
   const found = groups.find((one) => one.name === group);
@@ -212,14 +214,15 @@ function storageVersionHash(group: string, version: string, kind: string): strin
   return createHash("sha256").update(`${group}/${version}/${kind}`).digest().subarray(0, 8).toString("base64");
 }
 
-/** Whether a clause asks for the aggregated document; it goes before a plain one wherever it stands. */
-function wantsAggregated(accept: string | undefined): boolean {
-  return (accept ?? "").split(",").some((clause) => {
-    const [type, ...params] = clause.split(";").map((part) => part.trim());
-    if (type !== "application/json") return false;
-    const has = (param: string) => params.includes(param);
-    return has("g=apidiscovery.k8s.io") && has("v=v2") && has("as=APIGroupDiscoveryList");
-  });
+/** Gives the type of the aggregated document that a clause asks for; it goes before a plain one wherever it stands. */
+function aggregatedType(accept: string | undefined): string | undefined {
+  for (const clause of (accept ?? "").split(",")) {
+    const [type = "", ...params] = clause.split(";").map((part) => part.trim());
+    if (type !== "application/json" && type !== "application/yaml") continue;
+    if (aggregatedParameters.split(";").every((param) => params.includes(param)))
+      return `${type};${aggregatedParameters}`;
+  }
+  return undefined;
 }
 
 interface Aggregated {
@@ -229,7 +232,7 @@ interface Aggregated {
 
 const aggregatedByTable = new WeakMap<ResourceTable, Aggregated>();
 
-function aggregated(request: DiscoveryRequest, table: ResourceTable): DiscoveryAnswer {
+function aggregated(request: DiscoveryRequest, type: string, table: ResourceTable): DiscoveryAnswer {
   let made = aggregatedByTable.get(table);
   if (made === undefined) {
     const document = aggregatedDocument(table);
@@ -239,7 +242,7 @@ function aggregated(request: DiscoveryRequest, table: ResourceTable): DiscoveryA
   }
   const headers = { ETag: made.etag, Vary: "Accept", "Cache-Control": "public" };
   if (request.ifNoneMatch === made.etag) return { status: 304, headers, document: undefined };
-  return { status: 200, headers: { ...headers, "Content-Type": aggregatedType }, document: made.document };
+  return { status: 200, headers: { ...headers, "Content-Type": type }, document: made.document };
 }
 
 function aggregatedDocument(table: ResourceTable): JsonObject {
