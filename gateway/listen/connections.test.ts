@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, test } from "node:test";
-import type { ByteSink, HttpAnswer } from "../apimachinery/http.ts";
+import type { ByteSink, HttpAnswer, HttpRequest } from "../apimachinery/http.ts";
 import { bare, type Client, client, start, textAnswer, untilEnd } from "./listen.testing.ts";
 
 const quiet = { quietMs: 50 };
@@ -89,6 +89,27 @@ describe("drain()", () => {
       assert.equal(isDrained, false);
       waiting.resolve(textAnswer("slow"));
       assert.equal((await slow)?.body, "slow");
+      await drained;
+      for (const one of clients) one.close();
+    });
+
+    test(`sends a stream that comes late to another server over HTTP/${protocol}, and lets a young one live for a second`, async (t) => {
+      const begun = Promise.withResolvers<void>();
+      const stream: HttpAnswer = { status: 200, headers: {}, body: { start: () => begun.resolve() } };
+      const handle = (request: HttpRequest) => (request.path === "/stream" ? stream : textAnswer(""));
+      const started = await start(t, handle, { http2: protocol === "2.0", times: { quietMs: 1000 } });
+      const clients = [await client(started, protocol), await client(started, protocol)] as const;
+      await clients[1].ask();
+      const since = performance.now();
+      const young = clients[0].ask({ path: "/stream" });
+      await begun.promise;
+      const drained = started.listener.drain({ deadlineMs: 10_000 });
+      const late = await clients[1].ask({ path: "/stream" });
+      assert.deepEqual([late.status, late.headers["retry-after"]], [429, "1"]);
+      assert.match(late.body, /"message":"The apiserver is shutting down, please try again later\."/);
+      assert.equal(late.headers.connection, protocol === "1.1" ? "close" : undefined);
+      assert.equal((await young).status, 200);
+      assert.ok(performance.now() - since > 1_000);
       await drained;
       for (const one of clients) one.close();
     });

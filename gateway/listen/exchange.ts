@@ -12,11 +12,12 @@ import {
   type HttpAnswer,
   type HttpRequest,
   isSocketBody,
+  isStreamBody,
   type SocketBody,
   type WebSocketPeer,
 } from "../apimachinery/http.ts";
 import { encodeJsonBytes } from "../apimachinery/json.ts";
-import { StatusError, statusToJson } from "../apimachinery/status.ts";
+import { StatusError, statusToJson, tooManyRequests } from "../apimachinery/status.ts";
 import { type AnswerTimes, createAnswerWriter, cut } from "./http-answer.ts";
 import { createChainReader, isCut, type RawReply, type RawRequest, requestFrom } from "./http-request.ts";
 import { acceptWebSocket, offeredProtocols } from "./websocket.ts";
@@ -45,7 +46,7 @@ export interface Arrival {
 export interface Exchange {
   /** Answers; `done` is called once, when the answer is out or cut. Never rejects. */
   take(raw: RawRequest, reply: RawReply, arrival: Arrival, done?: () => void): Promise<void>;
-  /** Ends every stream, those that begin later too. */
+  /** Ends every stream, and begins none: who asks for one is sent to another replica. */
   drain(): void;
   close(): void;
 }
@@ -73,7 +74,6 @@ export function createExchange({ handle, maxBodyBytes, times, log }: ExchangeOpt
     if (upgrade === undefined) throw new Error("a WebSocket for a request that didn't ask for one");
     if (isCut(reply)) return;
     const peer = acceptWebSocket(raw as IncomingMessage, upgrade.socket, upgrade.head, body);
-    if (isDraining) peer.close(...goingAway);
     peers.add(peer);
     peer.signal.addEventListener("abort", () => peers.delete(peer), { once: true });
   }
@@ -87,7 +87,8 @@ export function createExchange({ handle, maxBodyBytes, times, log }: ExchangeOpt
       try {
         const webSocket = upgrade && offeredProtocols(raw as IncomingMessage);
         const request = requestFrom(raw, reply, { maxBodyBytes, waitsForContinue, chainOf, webSocket });
-        const answer = await answerTo(request, prefix);
+        let answer = await answerTo(request, prefix);
+        if (isDraining && (isStreamBody(answer.body) || isSocketBody(answer.body))) answer = stoppingAnswer;
         if (isSocketBody(answer.body)) open(raw, reply, answer.body, upgrade);
         else writer.write(raw, reply, answer);
       } catch (error) {
@@ -119,9 +120,14 @@ function withoutPrefix(request: HttpRequest, prefix: string): HttpRequest | unde
 function statusAnswer(error: StatusError): HttpAnswer {
   return {
     status: error.status.code,
-    headers: { "Content-Type": "application/json" },
+    headers: { "Content-Type": "application/json", ...retryAfter(error) },
     body: encodeJsonBytes(statusToJson(error.status)),
   };
+}
+
+function retryAfter({ status }: StatusError): { "Retry-After"?: string } {
+  const seconds = status.details?.retryAfterSeconds;
+  return seconds === undefined ? {} : { "Retry-After": String(seconds) };
 }
 
 function textAnswer(status: number, text: string): HttpAnswer {
@@ -131,3 +137,5 @@ function textAnswer(status: number, text: string): HttpAnswer {
 
 const notFoundAnswer = textAnswer(404, "404 page not found\n");
 const panicAnswer = textAnswer(500, "This request caused apiserver to panic. Look in the logs for details.\n");
+/** A client waits, and asks again over another connection, without listing anew. Source: kube-apiserver's WithRetryAfter. */
+const stoppingAnswer = statusAnswer(tooManyRequests("The apiserver is shutting down, please try again later.", 1));

@@ -18,7 +18,7 @@ export interface AnswerWriter {
   write(request: RawRequest, reply: RawReply, answer: HttpAnswer): void;
   /** To be told when a reply is out or cut. */
   closed(reply: RawReply): void;
-  /** Ends every stream, those that begin later too. */
+  /** Ends every stream, the youngest after a moment. The caller begins none after it. */
   drain(): void;
   close(): void;
 }
@@ -31,6 +31,9 @@ export interface AnswerTimes {
   readonly lingerMs: number;
 }
 
+/** client-go lists everything anew after a watch that showed nothing and ended within its first second. */
+const minStreamMs = 1_100;
+
 /** The rest of a body that is read, so that the connection can be kept: as much as Go's server reads. */
 const maxDroppedBytes = 256 * 1024;
 
@@ -40,7 +43,8 @@ export function createAnswerWriter(options: {
   readonly log: { error(fields: object, message: string): void };
 }): AnswerWriter {
   const { times, log } = options;
-  const streams = new Set<ByteSink>();
+  /** Streams that are open, and when they began. */
+  const streams = new Map<ByteSink, number>();
   /** Replies whose last byte was handed over, and when. */
   const ending = new Map<RawReply, number>();
   let isDraining = false;
@@ -133,11 +137,10 @@ export function createAnswerWriter(options: {
     (reply as ServerResponse).flushHeaders();
     if (isReceiving(request)) request.resume();
     const sink = createSink(reply, { stalledMs: times.stalledMs, cut: () => cut(reply) });
-    streams.add(sink);
+    streams.set(sink, performance.now());
     sink.onClose(() => streams.delete(sink));
     try {
       body.start(sink);
-      if (isDraining) sink.end();
     } catch (error) {
       log.error({ err: error }, "a stream failed to start");
       sink.abort();
@@ -158,7 +161,11 @@ export function createAnswerWriter(options: {
     closed: (reply) => ending.delete(reply),
     drain() {
       isDraining = true;
-      for (const sink of [...streams]) sink.end();
+      const now = performance.now();
+      for (const [sink, since] of [...streams]) {
+        if (now - since >= minStreamMs) sink.end();
+        else setTimeout(() => sink.end(), since + minStreamMs - now).unref();
+      }
     },
     close() {
       clearInterval(sweep);
