@@ -16,7 +16,8 @@ import { comparable, type Outcome, runScenario, type Scenario } from "../../../g
 import { writtenScenarios } from "../../../gateway/apply/scenario-file.fixture.ts";
 import { scenarios } from "../../../gateway/apply/scenarios.arbitrary.fixture.ts";
 import { kubernetesVersion, missingGo } from "./binaries.ts";
-import { buildFieldManager, type GoFieldManager, startFieldManager } from "./field-manager.ts";
+import { type GoFieldManager, startFieldManager } from "./field-manager.ts";
+import { buildGoProgram } from "./go-program.ts";
 
 const numRuns = Number(process.env["ANNEX_APPLY_RUNS"] ?? 10_000);
 const seed = process.env["ANNEX_SEED"];
@@ -29,7 +30,7 @@ let go: GoFieldManager | undefined;
 before(async () => {
   if (missing !== undefined) return;
   folder = mkdtempSync(join(tmpdir(), "annex-apply-"));
-  go = startFieldManager(await buildFieldManager(folder));
+  go = startFieldManager(await buildGoProgram("fieldmanager", folder));
 });
 
 after(() => {

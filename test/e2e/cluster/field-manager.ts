@@ -1,28 +1,13 @@
 /** Kubernetes' field manager as a process: a scenario a line in, its outcomes out. */
 import { spawn } from "node:child_process";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Outcome, Scenario } from "../../../gateway/apply/scenario.fixture.ts";
-import { root } from "../../support/checkout.ts";
-import { run } from "../../support/run.ts";
 
 /** The running process. */
 export interface GoFieldManager {
   /** Runs a scenario; one at a time. @throws Error what Go says against it. */
   run(scenario: Scenario): Promise<Outcome[]>;
   close(): void;
-}
-
-/** Cold it takes a minute: Go keeps what it has built. */
-const buildTimeoutMs = 30 * 60_000;
-
-/** Builds the program into the folder, and gives its path. */
-export async function buildFieldManager(folder: string): Promise<string> {
-  const path = join(folder, "fieldmanager");
-  const args = ["build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", path, "./fieldmanager"];
-  const { code, stderr } = await run("go", args, { cwd: join(root, "test/e2e/cluster"), timeoutMs: buildTimeoutMs });
-  if (code !== 0) throw new Error(`the field manager can't be built:\n${stderr}`);
-  return path;
 }
 
 /** What is kept of what the program logs, to tell why it ended: it logs each object that it can't track. */

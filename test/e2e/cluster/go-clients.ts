@@ -1,10 +1,7 @@
 /** Go programs' ways to follow objects, as a process: client-go's informers and a controller-runtime manager. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { root } from "../../support/checkout.ts";
-import { run } from "../../support/run.ts";
 
 /** Who sees something. */
 export const goClients = ["dynamic", "metadata", "manager"] as const;
@@ -16,21 +13,6 @@ export interface GoEvent {
   readonly name?: string;
   readonly resourceVersion?: string;
   readonly error?: string;
-}
-
-/** Cold it takes minutes: Go keeps what it has built. */
-const buildTimeoutMs = 30 * 60_000;
-
-/** Builds the program into the folder, and gives its path. */
-export async function buildGoClients(folder: string): Promise<string> {
-  const path = join(folder, "clients");
-  const args = ["build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", path, "."];
-  const { code, stderr } = await run("go", args, {
-    cwd: join(root, "test/e2e/cluster/clients"),
-    timeoutMs: buildTimeoutMs,
-  });
-  if (code !== 0) throw new Error(`the clients can't be built:\n${stderr}`);
-  return path;
 }
 
 /** The program as it runs. */

@@ -9,7 +9,8 @@ import { createMemoryStore, memoryCapabilities } from "../../../stores/memory/st
 import type { ResourceDescription, Store } from "../../../stores/sdk/sdk.ts";
 import { eventually } from "../../support/eventually.ts";
 import { startTestGateway } from "../../support/gateway.ts";
-import { buildGoClients, goClients, startGoClients } from "./go-clients.ts";
+import { goClients, startGoClients } from "./go-clients.ts";
+import { buildGoProgram } from "./go-program.ts";
 
 const group = "hot.annex.dev";
 const verbs = [Verb.GET, Verb.LIST, Verb.WATCH, Verb.CREATE, Verb.UPDATE, Verb.DELETE];
@@ -22,7 +23,7 @@ function resource(plural: string, kind: string): ResourceDescription {
 test("client-go's informers and a controller see a new kind and its objects in seconds", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "annex-hot-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const program = await buildGoClients(folder);
+  const program = await buildGoProgram("clients", folder);
   let resources = [resource("apples", "Apple")];
   const listeners = new Set<() => void>();
   const store: Store = {

@@ -13,20 +13,17 @@ import { runKubectl } from "../../support/kubectl.ts";
 import { run } from "../../support/run.ts";
 import { startAggregated } from "./aggregated.ts";
 import { startCluster } from "./cluster.ts";
+import { buildGoProgram } from "./go-program.ts";
 
-/** Cold it takes a minute: Go keeps what it has built. */
-const buildTimeoutMs = 30 * 60_000;
 const group = "shells.annex.dev";
 const folder = mkdtempSync(join(tmpdir(), "annex-remotecommand-"));
-const program = join(folder, "remotecommand");
+let program: string;
 const object = { apiVersion: `${group}/v1`, kind: "Shell", metadata: { name: "a" } };
 let store: Store;
 let gateway: TestGateway;
 
 before(async () => {
-  const args = ["build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", program, "./remotecommand"];
-  const built = await run("go", args, { cwd: join(root, "test/e2e/cluster"), timeoutMs: buildTimeoutMs });
-  assert.equal(built.code, 0, built.stderr);
+  program = await buildGoProgram("remotecommand", folder);
   const shells = {
     ...{ group, plural: "shells", kind: "Shell", scope: Scope.NAMESPACED, storageVersion: "v1" },
     versions: [{ name: "v1", served: true }],

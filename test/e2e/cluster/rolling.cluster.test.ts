@@ -14,7 +14,8 @@ import { type Aggregated, startAggregated } from "./aggregated.ts";
 import { askAsAdmin } from "./ask.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import { type Forwarder, startForwarder } from "./forwarder.ts";
-import { buildGoClients, type GoEvent, goClients, startGoClients } from "./go-clients.ts";
+import { type GoEvent, goClients, startGoClients } from "./go-clients.ts";
+import { buildGoProgram } from "./go-program.ts";
 
 const group = "example.annex.dev";
 const path = `/apis/${group}/v1/namespaces/default/widgets`;
@@ -36,7 +37,7 @@ describe("two replicas behind kube-apiserver", () => {
   let replicas: AnnexProcess[] = [];
   let clients: string;
   before(async () => {
-    clients = await buildGoClients(folder);
+    clients = await buildGoProgram("clients", folder);
     cluster = await startCluster();
     forwarder = await startForwarder();
     annex = await startAggregated(cluster, {
