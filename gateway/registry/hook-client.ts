@@ -128,7 +128,10 @@ export function createHookClient({ definition, storeName, hooks, opener, log }: 
       if (failed.code === Code.Unavailable) {
         throw serviceUnavailable(`the store "${storeName}" of ${plural} is not available`, retrySeconds);
       }
-      log.error({ store: storeName, resource: plural, err: error }, "a table's cells can't be made");
+      // Whoever asked is gone: a watch ends while it waits for its rows.
+      if (!caller.signal.aborted) {
+        log.error({ store: storeName, resource: plural, err: error }, "a table's cells can't be made");
+      }
       throw internalError("the store failed", { cause: error });
     } finally {
       opened.end();

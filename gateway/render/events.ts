@@ -6,7 +6,7 @@
  * Source: apiserver pkg/endpoints/handlers/{watch,response}.go.
  */
 import type { AnswerForm } from "../apimachinery/answer-form.ts";
-import { encodeJsonBytes, type JsonObject, jsonEncoder } from "../apimachinery/json.ts";
+import { encodeJsonBytes, type JsonObject, type JsonValue, jsonEncoder } from "../apimachinery/json.ts";
 import { metadataString, type ObjectView } from "../apimachinery/object.ts";
 import type { IncludeObject } from "../apimachinery/options.ts";
 import { type Status, statusToJson } from "../apimachinery/status.ts";
@@ -30,7 +30,8 @@ export interface EventRenderer {
   /** True: a frame may be sent to every watcher whose renderer has the same key. */
   readonly isShared: boolean;
   readonly sharedKey: string;
-  event(type: EventType, view: ObjectView): Buffer;
+  /** @param cells beside the name, for a Table's row. Undefined: they are made by the columns' paths. */
+  event(type: EventType, view: ObjectView, cells?: readonly JsonValue[]): Buffer;
   bookmark(bookmark: Bookmark): Buffer;
   error(status: Status): Buffer;
 }
@@ -78,7 +79,7 @@ function tableFrames(
     return frame(type, [head, ...row({ includeObject, now: clock(), version: form.asVersion }), tail]);
   };
   return {
-    event: (type, view) => table(type, view.value, (options) => rowJson(view, columns, options)),
+    event: (type, view, cells) => table(type, view.value, (options) => rowJson(view, columns, { ...options, cells })),
     bookmark(bookmark) {
       const value = bookmarkObject(bookmark);
       return table("BOOKMARK", value, (options) => bookmarkRowJson(value, columns, options));

@@ -2,8 +2,7 @@
  * The cells of a Table by the store's own hook, where it declares one.
  *
  * What the store says is counted and read before any of it is shown. A store that can't show one of
- * the objects leaves all of them to the declared columns. Rows of a watch are always made by those:
- * an event doesn't wait for a store.
+ * the objects leaves all that were asked about with it to the declared columns.
  * Source: proto/annex/store/v1/hook.proto; rancher/steve pkg/ext (ConvertToTable).
  */
 import { JsonSyntaxError, type JsonValue, parseJson } from "../apimachinery/json.ts";
@@ -21,7 +20,7 @@ export async function tabulate(
   views: readonly ObjectView[],
 ): Promise<readonly (readonly JsonValue[])[] | undefined> {
   const { definition, version } = request.resource;
-  if (request.form.as !== "Table" || !definition.capabilities.hookTabulate || views.length === 0) return undefined;
+  if (!isTabulated(request) || views.length === 0) return undefined;
   const objects = views.map(({ value, json }) => ({
     namespace: namespaceOf(value),
     name: nameOf(value),
@@ -32,6 +31,11 @@ export async function tabulate(
   const { hooks } = tools.registry.client(definition);
   const rows = await hooks.tabulate(version.name, objects, callOf(request));
   return rows?.map((cells) => readCells(cells, version.columns.length));
+}
+
+/** Whether the store makes the cells of what is asked for. */
+export function isTabulated({ form, resource }: VerbRequest): boolean {
+  return form.as === "Table" && resource.definition.capabilities.hookTabulate;
 }
 
 function readCells(cells: readonly Uint8Array[], columns: number): readonly JsonValue[] {

@@ -18,7 +18,9 @@ import { type EventRenderer, eventRenderer } from "../render/render.ts";
 import type { CachedObject, Feed, FeedEvent } from "../watchcache/watchcache.ts";
 import { sightOf } from "./ownership.ts";
 import { keyRange, parseSelection, type Selection } from "./selection.ts";
+import { isTabulated, tabulate } from "./tabulate.ts";
 import { callOf, type VerbRequest, type VerbTools } from "./verb-request.ts";
+import { directFrames, tabulatedFrames, type WatchFrames } from "./watch-frames.ts";
 
 /** A watch without timeoutSeconds lasts between this and twice this: clients must not all return at once. */
 const minTimeoutMs = 1_800_000;
@@ -81,11 +83,15 @@ export async function watch(request: VerbRequest, tools: VerbTools, options: Lis
           sink.end();
           return;
         }
+        const made = { sink, renderer, version: request.resource.version };
         stream({
           sink,
           feed,
           selection,
           renderer,
+          frames: isTabulated(request)
+            ? tabulatedFrames(made, (views) => tabulate(request, tools, views))
+            : directFrames(made),
           start: begun,
           resource: request.resource,
           options,
@@ -159,6 +165,7 @@ interface Streaming {
   readonly feed: Feed;
   readonly selection: Selection;
   readonly renderer: EventRenderer;
+  readonly frames: WatchFrames;
   readonly start: Start;
   readonly resource: ServedResource;
   readonly options: ListOptions;
@@ -166,14 +173,13 @@ interface Streaming {
 }
 
 function stream(watcher: Streaming): void {
-  const { sink, feed, selection, renderer, start, resource, options } = watcher;
+  const { sink, feed, selection, renderer, frames, start, resource, options } = watcher;
   const { definition, version } = resource;
   const apiVersion = formatGroupVersion(definition.group, version.name);
   const timers: NodeJS.Timeout[] = [];
   let sent = start.after;
   let unsubscribe = (): void => {};
 
-  let pending: Buffer[] = [];
   sink.onClose(finishWatch);
   startTimers();
   sendInitial();
@@ -181,21 +187,20 @@ function stream(watcher: Streaming): void {
   /** Shows the initial objects as fast as the client reads; only then does it follow the feed. */
   function sendInitial(): void {
     for (let isDone = false; !isDone; ) {
-      const batch: Buffer[] = [];
-      while (!isDone && batch.length < initialBatch) {
+      for (let shown = 0; !isDone && shown < initialBatch; ) {
         const next = start.initial.next();
         isDone = next.done === true;
-        if (next.done === true) break;
-        const view = next.value.view(version);
-        if (selection.matches(next.value.stored, view)) batch.push(renderer.event("ADDED", view));
+        if (next.done === true || !selection.matches(next.value.stored, next.value.view(version))) continue;
+        frames.event("ADDED", next.value);
+        shown++;
       }
       if (sink.closed) return;
-      if (batch.length > 0 && !sink.write(Buffer.concat(batch)) && sink.queuedBytes > 0) {
-        sink.onDrain(sendInitial);
+      if (!frames.flush()) {
+        frames.onDrain(sendInitial);
         return;
       }
     }
-    if (start.mark) sink.write(bookmark(start.markAt, initialEventsEnd));
+    if (start.mark) send(bookmark(start.markAt, initialEventsEnd));
     follow();
   }
 
@@ -205,50 +210,40 @@ function stream(watcher: Streaming): void {
         events(events) {
           for (const event of events) {
             if (event.revision <= sent) continue;
-            const frame = frameFor(event);
-            if (frame !== undefined) pending.push(frame);
+            show(event);
             sent = event.revision;
           }
-          flush();
+          frames.flush();
+          // Its own back-pressure is the client's affair: it holds back neither the feed nor anyone else.
+          if (frames.queuedBytes > maxQueuedBytes) sink.abort();
         },
         progress(revision) {
           if (revision > sent) sent = revision;
         },
         end(status) {
-          if (status !== undefined) sink.write(renderer.error(status.status));
-          sink.end();
+          if (status !== undefined) frames.frame(renderer.error(status.status));
+          frames.end();
         },
       });
     } catch (error) {
       if (!(error instanceof StatusError)) throw error;
-      sink.write(renderer.error(error.status));
-      sink.end();
+      frames.frame(renderer.error(error.status));
+      frames.end();
     }
     if (sink.closed) unsubscribe();
   }
 
-  function flush(): void {
-    if (pending.length === 0) return;
-    sink.write(pending.length === 1 ? (pending[0] as Buffer) : Buffer.concat(pending));
-    pending = [];
-    // Its own back-pressure is the client's affair: it holds back neither the feed nor anyone else.
-    if (sink.queuedBytes > maxQueuedBytes) sink.abort();
-  }
-
-  function frameFor(event: FeedEvent): Buffer | undefined {
+  function show(event: FeedEvent): void {
     const before = event.before !== undefined && selection.matches(event.before.stored, event.before.view(version));
     const after = event.after !== undefined && selection.matches(event.after.stored, event.after.view(version));
-    if (!before && !after) return undefined;
+    if (!before && !after) return;
     const type = after ? (before ? "MODIFIED" : "ADDED") : "DELETED";
-    const make = () =>
-      renderer.event(type, after && event.after ? event.after.view(version) : event.gone.view(version));
-    if (!renderer.isShared) return make();
-    const key = `${version.name} ${type} ${renderer.sharedKey}`;
-    const known = event.frames.get(key);
-    if (known !== undefined) return known;
-    const frame = make();
-    event.frames.set(key, frame);
-    return frame;
+    frames.event(type, after && event.after ? event.after : event.gone, event.frames);
+  }
+
+  function send(frame: Buffer): void {
+    frames.frame(frame);
+    frames.flush();
   }
 
   function bookmark(revision: bigint, annotations?: Record<string, string>): Buffer {
@@ -267,12 +262,12 @@ function stream(watcher: Streaming): void {
         : minTimeoutMs * (1 + watcher.random());
     timers.push(setTimeout(() => sink.end(), timeoutMs));
     if (!options.allowWatchBookmarks) return;
-    const send = () => {
-      if (sent > 0n) sink.write(bookmark(sent));
+    const sendBookmark = () => {
+      if (sent > 0n) send(bookmark(sent));
     };
     // Spread over a tenth of the period, so that watchers opened together don't all wake together.
-    timers.push(setInterval(send, bookmarkEveryMs * (1 - watcher.random() / 10)));
-    if (timeoutMs > 2 * bookmarkBeforeEndMs) timers.push(setTimeout(send, timeoutMs - bookmarkBeforeEndMs));
+    timers.push(setInterval(sendBookmark, bookmarkEveryMs * (1 - watcher.random() / 10)));
+    if (timeoutMs > 2 * bookmarkBeforeEndMs) timers.push(setTimeout(sendBookmark, timeoutMs - bookmarkBeforeEndMs));
   }
 
   function finishWatch(): void {

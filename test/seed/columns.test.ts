@@ -1,10 +1,14 @@
 /** The seed's TestCustomColumns and ConvertToTable: a Table whose cells the store makes. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
+import { createInterface } from "node:readline";
+import { type TestContext, test } from "node:test";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { Capability } from "../../gen/annex/store/v1/catalog_pb.js";
 import { createMemoryStore, memoryCapabilities } from "../../stores/memory/store.ts";
 import type { Store, TabulateCall } from "../../stores/sdk/sdk.ts";
+import { eventually } from "../support/eventually.ts";
 import { type SeedAnswer, startSeed, testType, testTypes } from "./seed.testing.ts";
 
 const path = "/apis/ext.cattle.io/v1/testtypes";
@@ -18,8 +22,10 @@ const column = (name: string, jsonPath = "") => ({
   jsonPath,
 });
 
+type Rows = readonly (readonly unknown[])[];
+
 /** A store whose hook makes the cells of the columns Foo and Bar. */
-function tabulating(tabulate: (call: TabulateCall) => readonly (readonly unknown[])[]): Store {
+function tabulating(tabulate: (call: TabulateCall) => Rows | Promise<Rows>): Store {
   const versions = [{ name: "v1", served: true, columns: [column("Foo", ".metadata.uid"), column("Bar")] }];
   const capabilities = [...memoryCapabilities, Capability.HOOK_TABULATE];
   return {
@@ -132,4 +138,126 @@ test("a list of more than one batch keeps its order", async (t) => {
     names,
   );
   assert.equal(batches, 2);
+});
+
+/** Opens a watch. */
+async function watchTable(t: TestContext, port: number, query = "", headers: Record<string, string> = { accept }) {
+  const asked = request({ host: "127.0.0.1", port, path: `${path}?watch=1${query}`, headers, agent: false });
+  asked.on("error", () => {});
+  asked.end();
+  const [response] = (await once(asked, "response")) as [IncomingMessage];
+  t.after(() => asked.destroy());
+  const lines = createInterface({ input: response.on("error", () => {}) })[Symbol.asyncIterator]();
+  return {
+    /** Undefined: it has ended. */
+    async next() {
+      const { value, done } = await lines.next().catch(() => ({ value: "", done: true }));
+      return done === true ? undefined : JSON.parse(value);
+    },
+    isCutOff: () => !response.complete,
+  };
+}
+
+/** What an event shows of a Table: its type, columns and cells. */
+// biome-ignore lint/suspicious/noExplicitAny: tests read what they know to be there.
+const rowOf = ({ type, object }: any) => [
+  type,
+  object.columnDefinitions?.map(({ name }: { name: string }) => name),
+  ...object.rows.map(({ cells }: { cells: unknown[] }) => cells),
+];
+
+test("a watch's rows have the store's cells, in order, however long it takes, and what is behind them waits", async (t) => {
+  let calls = 0;
+  let held = Promise.withResolvers<void>();
+  const store = tabulating(async ({ objects }) => {
+    calls++;
+    await held.promise;
+    return objects.map(({ name, json }) => [`foo of ${name}`, JSON.parse(Buffer.from(json).toString()).a]);
+  });
+  const { ask, port } = await startSeed(t, { stores: [store] });
+  const create = async (name: string) => await ask(path, { method: "POST", body: testType(name, { a: 0 }) });
+  for (const name of ["x", "y"]) await create(name);
+  const initial = "&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan";
+  const watch = await watchTable(t, port, initial);
+  await eventually(() => calls === 1, "the store is asked about the first");
+  const { body } = await create("z");
+  await ask(`${path}/z`, { method: "PUT", body: { ...body, a: 1 } });
+  await ask(`${path}/x`, { method: "DELETE" });
+  held.resolve();
+  assert.deepEqual(rowOf(await watch.next()), ["ADDED", ["Name", "Foo", "Bar"], ["x", "foo of x", 0]]);
+  assert.deepEqual(rowOf(await watch.next()), ["ADDED", undefined, ["y", "foo of y", 0]]);
+  const mark = await watch.next();
+  assert.deepEqual([mark.type, mark.object.rows.length], ["BOOKMARK", 1]);
+  const after = [await watch.next(), await watch.next(), await watch.next()];
+  assert.deepEqual(after.map(rowOf), [
+    ["ADDED", undefined, ["z", "foo of z", 0]],
+    ["MODIFIED", undefined, ["z", "foo of z", 1]],
+    ["DELETED", undefined, ["x", "foo of x", 0]],
+  ]);
+  // While the store thinks, what comes in the meantime is asked about together.
+  held = Promise.withResolvers();
+  const before = calls;
+  await create("first");
+  await eventually(() => calls === before + 1, "the store is asked");
+  for (const name of ["second", "third"]) await create(name);
+  held.resolve();
+  for (const name of ["first", "second", "third"]) assert.equal((await watch.next()).object.rows[0].cells[0], name);
+  assert.equal(calls, before + 2);
+  // Watches that are no Tables ask nothing.
+  const plain = await watchTable(t, port, "", {});
+  assert.equal((await plain.next()).object.metadata.name, "first");
+  assert.equal(calls, before + 2);
+});
+
+test("a watch fails as a list does: the declared columns, or one ERROR that says what it may, and the end", async (t) => {
+  let answer: () => Rows = () => {
+    throw new ConnectError("no: hunter2", Code.InvalidArgument);
+  };
+  const { ask, port } = await startSeed(t, { stores: [tabulating(() => answer())] });
+  const { metadata } = (await ask(path, { method: "POST", body: testType("foo") })).body;
+  const watch = await watchTable(t, port);
+  assert.deepEqual(rowOf(await watch.next()).at(-1), ["foo", metadata.uid, null]);
+  answer = () => [["only one"]];
+  await ask(path, { method: "POST", body: testType("bar") });
+  const { type, object } = await watch.next();
+  assert.deepEqual(
+    [type, object.code, object.message],
+    ["ERROR", 500, "Internal error occurred: defined 2 columns but got 1 cells"],
+  );
+  assert.equal(await watch.next(), undefined);
+  assert.equal(watch.isCutOff(), false);
+  for (const [code, said] of [
+    [Code.Internal, { code: 500, reason: "InternalError" }],
+    [Code.Unavailable, { code: 503, reason: "ServiceUnavailable" }],
+  ] as const) {
+    answer = () => {
+      throw new ConnectError("no: hunter2", code);
+    };
+    const failing = await watchTable(t, port);
+    const { object } = await failing.next();
+    assert.deepEqual({ code: object.code, reason: object.reason }, said);
+    assert.doesNotMatch(JSON.stringify(object), /hunter2/);
+    assert.equal(await failing.next(), undefined);
+  }
+});
+
+test("a watch whose rows don't come ends at its time, and one that too much waits for is cut off alone", async (t) => {
+  const { promise: never } = Promise.withResolvers<Rows>();
+  const { ask, port, logged } = await startSeed(t, { stores: [tabulating(() => never)] });
+  const { metadata } = (await ask(path, { method: "POST", body: testType("foo") })).body;
+  const short = await watchTable(t, port, "&timeoutSeconds=1");
+  assert.equal(await short.next(), undefined);
+  assert.equal(short.isCutOff(), false);
+  const from = `&resourceVersion=${metadata.resourceVersion}`;
+  const table = await watchTable(t, port, from);
+  const plain = await watchTable(t, port, from, {});
+  const filler = "x".repeat(1024 * 1024);
+  for (let at = 0; at < 9; at++) await ask(path, { method: "POST", body: testType(`large-${at}`, { filler }) });
+  assert.equal(await table.next(), undefined);
+  assert.equal(table.isCutOff(), true);
+  for (let at = 0; at < 9; at++) assert.equal((await plain.next()).object.metadata.name, `large-${at}`);
+  assert.deepEqual(
+    logged.filter(({ level }) => level === "error"),
+    [],
+  );
 });

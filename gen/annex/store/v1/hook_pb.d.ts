@@ -397,7 +397,7 @@ export declare const HookService: GenService<{
     output: typeof ConvertResponseSchema;
   },
   /**
-   * Makes the cells of a Table. A watch's cells are always made from the declared columns.
+   * Makes the cells of a Table: of an object, a list, or some events of a watch.
    *
    * INVALID_ARGUMENT  an object can't be shown; make the cells from the declared columns instead.
    *

@@ -1,0 +1,151 @@
+/**
+ * The frames of one watch on their way to its client, in the order of what they are about.
+ *
+ * Nearly all are made at once. Where the store makes a Table's cells, rows wait for it, and what stands
+ * behind a row waits with it: a bookmark, the end. The store is asked about many rows together, one
+ * question at a time, and the next one only when the client has taken what the last one gave.
+ */
+import type { ByteSink } from "../apimachinery/http.ts";
+import type { JsonValue } from "../apimachinery/json.ts";
+import type { ObjectView } from "../apimachinery/object.ts";
+import type { ResourceVersionDefinition } from "../apimachinery/resource.ts";
+import { StatusError } from "../apimachinery/status.ts";
+import type { EventRenderer, EventType } from "../render/render.ts";
+import type { CachedObject } from "../watchcache/watchcache.ts";
+
+/** What a watch makes goes in here. */
+export interface WatchFrames {
+  /** Adds an object's frame. `shared` keeps it for other watchers, where it is the same for them. */
+  event(type: EventType, object: CachedObject, shared?: Map<string, Buffer>): void;
+  /** Adds a frame that is made. */
+  frame(frame: Buffer): void;
+  /** Hands over what was added. False: who can wait waits for `onDrain`. */
+  flush(): boolean;
+  /** Calls back once all that was added is on its way. */
+  onDrain(callback: () => void): void;
+  /** What the client has not taken. */
+  readonly queuedBytes: number;
+  /** Ends the stream behind all that was added. */
+  end(): void;
+}
+
+/** What frames are made with. */
+export interface WatchFramesOptions {
+  readonly sink: ByteSink;
+  readonly renderer: EventRenderer;
+  readonly version: ResourceVersionDefinition;
+}
+
+/** Gives the cells of each object beside its name; undefined: by the columns' paths. @throws StatusError. */
+export type CellsOf = (views: readonly ObjectView[]) => Promise<readonly (readonly JsonValue[])[] | undefined>;
+
+/** Rows of one question to the store: enough that a question's price doesn't count, and soon answered. */
+const rowsAtOnce = 100;
+
+/** Makes each frame as it is added. */
+export function directFrames({ sink, renderer, version }: WatchFramesOptions): WatchFrames {
+  let pending: Buffer[] = [];
+
+  function frameOf(type: EventType, object: CachedObject, shared: Map<string, Buffer> | undefined): Buffer {
+    if (!renderer.isShared || shared === undefined) return renderer.event(type, object.view(version));
+    const key = `${version.name} ${type} ${renderer.sharedKey}`;
+    const known = shared.get(key);
+    if (known !== undefined) return known;
+    const frame = renderer.event(type, object.view(version));
+    shared.set(key, frame);
+    return frame;
+  }
+
+  function flush(): boolean {
+    if (pending.length === 0) return true;
+    const bytes = pending.length === 1 ? (pending[0] as Buffer) : Buffer.concat(pending);
+    pending = [];
+    return sink.write(bytes) || sink.queuedBytes === 0;
+  }
+
+  return {
+    event: (type, object, shared) => void pending.push(frameOf(type, object, shared)),
+    frame: (frame) => void pending.push(frame),
+    flush,
+    onDrain: (callback) => sink.onDrain(callback),
+    get queuedBytes() {
+      return sink.queuedBytes;
+    },
+    end() {
+      flush();
+      sink.end();
+    },
+  };
+}
+
+interface Row {
+  readonly type: EventType;
+  readonly view: ObjectView;
+}
+
+/** Makes rows with the store's cells. What the store fails with is told as an ERROR event, the last one. */
+export function tabulatedFrames({ sink, renderer, version }: WatchFramesOptions, cellsOf: CellsOf): WatchFrames {
+  const waiting: (Buffer | Row)[] = [];
+  const drainers: (() => void)[] = [];
+  let waitingBytes = 0;
+  let isWorking = false;
+  let isEnding = false;
+  let resume = (): void => {};
+  sink.onClose(() => resume());
+
+  function add(item: Buffer | Row): void {
+    waiting.push(item);
+    waitingBytes += sizeOf(item);
+  }
+
+  async function work(): Promise<void> {
+    isWorking = true;
+    try {
+      while (waiting.length > 0 && !sink.closed) await send(waiting.splice(0, rowsAtOnce));
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      sink.write(renderer.error(error.status));
+      sink.end();
+    }
+    isWorking = false;
+    if (isEnding) sink.end();
+    for (const drainer of drainers.splice(0)) drainer();
+  }
+
+  async function send(items: readonly (Buffer | Row)[]): Promise<void> {
+    const cells = await cellsOf(items.flatMap((item) => (Buffer.isBuffer(item) ? [] : [item.view])));
+    let row = 0;
+    const frames = items.map((item) =>
+      Buffer.isBuffer(item) ? item : renderer.event(item.type, item.view, cells?.[row++]),
+    );
+    for (const item of items) waitingBytes -= sizeOf(item);
+    if (sink.write(Buffer.concat(frames)) || sink.queuedBytes === 0) return;
+    await new Promise<void>((resolve) => {
+      resume = resolve;
+      sink.onDrain(resolve);
+    });
+  }
+
+  function flush(): boolean {
+    if (waiting.length > 0 && !isWorking) void work();
+    return !isWorking;
+  }
+
+  return {
+    event: (type, object) => add({ type, view: object.view(version) }),
+    frame: add,
+    flush,
+    onDrain: (callback) => void drainers.push(callback),
+    get queuedBytes() {
+      return sink.queuedBytes + waitingBytes;
+    },
+    end() {
+      isEnding = true;
+      if (flush()) sink.end();
+    },
+  };
+}
+
+function sizeOf(item: Buffer | Row): number {
+  return Buffer.isBuffer(item) ? item.length : item.view.json.length;
+}
