@@ -178,6 +178,7 @@ function stream(watcher: Streaming): void {
   const apiVersion = formatGroupVersion(definition.group, version.name);
   const timers: NodeJS.Timeout[] = [];
   let sent = start.after;
+  let isFollowing = false;
   let unsubscribe = (): void => {};
 
   sink.onClose(finishWatch);
@@ -205,6 +206,7 @@ function stream(watcher: Streaming): void {
   }
 
   function follow(): void {
+    isFollowing = true;
     try {
       unsubscribe = feed.subscribe(start.after, {
         events(events) {
@@ -263,7 +265,8 @@ function stream(watcher: Streaming): void {
     timers.push(setTimeout(() => sink.end(), timeoutMs));
     if (!options.allowWatchBookmarks) return;
     const sendBookmark = () => {
-      if (sent > 0n) send(bookmark(sent));
+      // Whoever resumes from a bookmark would never see the initial objects that were still to come.
+      if (isFollowing && sent > 0n) send(bookmark(sent));
     };
     // Spread over a tenth of the period, so that watchers opened together don't all wake together.
     timers.push(setInterval(sendBookmark, bookmarkEveryMs * (1 - watcher.random() / 10)));

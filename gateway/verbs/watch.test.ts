@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { mock, test } from "node:test";
+import { type ByteSink, isStreamBody } from "../apimachinery/http.ts";
+import { encodeJsonBytes } from "../apimachinery/json.ts";
+import type { ListOptions } from "../apimachinery/options.ts";
+import { definitionWith, versionWith } from "../apimachinery/resource.fixture.ts";
+import { compileTable } from "../render/render.ts";
+import type { CachedObject, Feed, Subscriber } from "../watchcache/watchcache.ts";
+import type { VerbRequest, VerbTools } from "./verb-request.ts";
+import { watch } from "./watch.ts";
+
+const options: ListOptions = {
+  ...{ labelSelector: "", fieldSelector: "", watch: true, allowWatchBookmarks: true, resourceVersion: "0" },
+  ...{ resourceVersionMatch: "", timeoutSeconds: undefined, limit: 0, continue: "", sendInitialEvents: undefined },
+};
+
+function cached(name: string): CachedObject {
+  const value = { metadata: { name, namespace: "ns", resourceVersion: "7" } };
+  const view = { value, json: encodeJsonBytes(value) };
+  return { stored: { name, namespace: "ns" }, view: () => view } as unknown as CachedObject;
+}
+
+/** A sink that has taken nothing until `drain`. */
+function slowSink() {
+  const types: string[] = [];
+  const drainers: (() => void)[] = [];
+  const sink: ByteSink & { queuedBytes: number } = {
+    queuedBytes: 0,
+    closed: false,
+    write(bytes) {
+      sink.queuedBytes += bytes.length;
+      for (const line of Buffer.from(bytes).toString().trimEnd().split("\n")) types.push(JSON.parse(line).type);
+      return false;
+    },
+    onDrain: (callback) => void drainers.push(callback),
+    onClose: () => {},
+    end: () => {},
+    abort: () => {},
+  };
+  const drain = () => {
+    sink.queuedBytes = 0;
+    for (const drainer of drainers.splice(0)) drainer();
+  };
+  return { sink, types, drain };
+}
+
+/** A watch of these objects at revision 7, into the sink, and who listens to its feed. */
+async function startWatch(objects: readonly CachedObject[], sink: ByteSink) {
+  const subscribers: Subscriber[] = [];
+  const feed = {
+    revision: 7n,
+    ready: async () => {},
+    state: () => ({ objects: { values: () => objects.values() } }),
+    subscribe: (_after: bigint, subscriber: Subscriber) => {
+      subscribers.push(subscriber);
+      return () => {};
+    },
+  } as unknown as Feed;
+  const request = {
+    info: { namespace: "ns", name: "" },
+    resource: { definition: definitionWith(), version: versionWith() },
+    form: { as: "", asVersion: "v1", mediaType: "application/json" },
+  } as unknown as VerbRequest;
+  const tools = { watchcache: { feed: () => feed }, columnsOf: () => compileTable([]), random: () => 0 };
+  const { body } = await watch(request, tools as unknown as VerbTools, options);
+  if (isStreamBody(body)) body.start(sink);
+  return subscribers;
+}
+
+test("watch() sends no bookmark until the last of the initial objects is on its way", async () => {
+  mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  const { sink, types, drain } = slowSink();
+  const objects = Array.from({ length: 150 }, (_, at) => cached(`w${at}`));
+  const subscribers = await startWatch(objects, sink);
+  mock.timers.tick(60_000);
+  assert.deepEqual([types, subscribers.length], [Array(100).fill("ADDED"), 0]);
+  drain();
+  drain();
+  assert.deepEqual([types, subscribers.length], [Array(150).fill("ADDED"), 1]);
+  mock.timers.tick(60_000);
+  assert.deepEqual(types.slice(150), ["BOOKMARK"]);
+  mock.timers.reset();
+});
