@@ -36,8 +36,14 @@ export interface WatchFramesOptions {
   readonly version: ResourceVersionDefinition;
 }
 
-/** Gives the cells of each object beside its name; undefined: by the columns' paths. @throws StatusError. */
-export type CellsOf = (views: readonly ObjectView[]) => Promise<readonly (readonly JsonValue[])[] | undefined>;
+/**
+ * Gives the cells of each object beside its name; undefined: by the columns' paths. Aborted when the
+ * watch has ended. @throws StatusError.
+ */
+export type CellsOf = (
+  views: readonly ObjectView[],
+  signal: AbortSignal,
+) => Promise<readonly (readonly JsonValue[])[] | undefined>;
 
 /** Rows of one question to the store: enough that a question's price doesn't count, and soon answered. */
 const rowsAtOnce = 100;
@@ -91,7 +97,11 @@ export function tabulatedFrames({ sink, renderer, version }: WatchFramesOptions,
   let isWorking = false;
   let isEnding = false;
   let resume = (): void => {};
-  sink.onClose(() => resume());
+  const stop = new AbortController();
+  sink.onClose(() => {
+    stop.abort();
+    resume();
+  });
 
   function add(item: Buffer | Row): void {
     waiting.push(item);
@@ -113,7 +123,10 @@ export function tabulatedFrames({ sink, renderer, version }: WatchFramesOptions,
   }
 
   async function send(items: readonly (Buffer | Row)[]): Promise<void> {
-    const cells = await cellsOf(items.flatMap((item) => (Buffer.isBuffer(item) ? [] : [item.view])));
+    const cells = await cellsOf(
+      items.flatMap((item) => (Buffer.isBuffer(item) ? [] : [item.view])),
+      stop.signal,
+    );
     let row = 0;
     const frames = items.map((item) =>
       Buffer.isBuffer(item) ? item : renderer.event(item.type, item.view, cells?.[row++]),

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { mock, test } from "node:test";
+import { test } from "node:test";
 import { type ByteSink, isStreamBody } from "../apimachinery/http.ts";
 import { encodeJsonBytes } from "../apimachinery/json.ts";
 import type { ListOptions } from "../apimachinery/options.ts";
 import { definitionWith, versionWith } from "../apimachinery/resource.fixture.ts";
 import { compileTable } from "../render/render.ts";
-import type { CachedObject, Feed, Subscriber } from "../watchcache/watchcache.ts";
+import type { CachedObject, Feed, FeedEvent, Subscriber } from "../watchcache/watchcache.ts";
 import type { VerbRequest, VerbTools } from "./verb-request.ts";
 import { watch } from "./watch.ts";
 
@@ -14,15 +14,21 @@ const options: ListOptions = {
   ...{ resourceVersionMatch: "", timeoutSeconds: undefined, limit: 0, continue: "", sendInitialEvents: undefined },
 };
 
-function cached(name: string): CachedObject {
+function cached(name: string, json?: Buffer): CachedObject {
   const value = { metadata: { name, namespace: "ns", resourceVersion: "7" } };
-  const view = { value, json: encodeJsonBytes(value) };
+  const view = { value, json: json ?? encodeJsonBytes(value) };
   return { stored: { name, namespace: "ns" }, view: () => view } as unknown as CachedObject;
+}
+
+/** An object's creation. */
+function created(revision: bigint, after: CachedObject): FeedEvent {
+  return { revision, cost: 1, before: undefined, after, gone: after, frames: new Map() };
 }
 
 /** A sink that has taken nothing until `drain`. */
 function slowSink() {
   const types: string[] = [];
+  const aborted: number[] = [];
   const drainers: (() => void)[] = [];
   const sink: ByteSink & { queuedBytes: number } = {
     queuedBytes: 0,
@@ -35,17 +41,17 @@ function slowSink() {
     onDrain: (callback) => void drainers.push(callback),
     onClose: () => {},
     end: () => {},
-    abort: () => {},
+    abort: () => void aborted.push(sink.queuedBytes),
   };
   const drain = () => {
     sink.queuedBytes = 0;
     for (const drainer of drainers.splice(0)) drainer();
   };
-  return { sink, types, drain };
+  return { sink, types, aborted, drain };
 }
 
-/** A watch of these objects at revision 7, into the sink, and who listens to its feed. */
-async function startWatch(objects: readonly CachedObject[], sink: ByteSink) {
+/** A watch of these objects at revision 7, into the sink, and who listens to its feed. A Table's rows never come. */
+async function startWatch(objects: readonly CachedObject[], sink: ByteSink, as: "" | "Table" = "") {
   const subscribers: Subscriber[] = [];
   const feed = {
     revision: 7n,
@@ -56,28 +62,50 @@ async function startWatch(objects: readonly CachedObject[], sink: ByteSink) {
       return () => {};
     },
   } as unknown as Feed;
+  const definition = definitionWith();
   const request = {
     info: { namespace: "ns", name: "" },
-    resource: { definition: definitionWith(), version: versionWith() },
-    form: { as: "", asVersion: "v1", mediaType: "application/json" },
+    resource: {
+      definition: { ...definition, capabilities: { ...definition.capabilities, hookTabulate: true } },
+      version: versionWith(),
+    },
+    form: { as, asVersion: "v1", mediaType: "application/json" },
   } as unknown as VerbRequest;
-  const tools = { watchcache: { feed: () => feed }, columnsOf: () => compileTable([]), random: () => 0 };
+  const tabulate = async () => await Promise.withResolvers().promise;
+  const tools = {
+    watchcache: { feed: () => feed },
+    registry: { client: () => ({ hooks: { tabulate } }) },
+    columnsOf: () => compileTable([]),
+    random: () => 0,
+  };
   const { body } = await watch(request, tools as unknown as VerbTools, options);
   if (isStreamBody(body)) body.start(sink);
   return subscribers;
 }
 
-test("watch() sends no bookmark until the last of the initial objects is on its way", async () => {
-  mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+test("watch() sends no bookmark until the last of the initial objects is on its way", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
   const { sink, types, drain } = slowSink();
   const objects = Array.from({ length: 150 }, (_, at) => cached(`w${at}`));
   const subscribers = await startWatch(objects, sink);
-  mock.timers.tick(60_000);
+  t.mock.timers.tick(60_000);
   assert.deepEqual([types, subscribers.length], [Array(100).fill("ADDED"), 0]);
   drain();
   drain();
   assert.deepEqual([types, subscribers.length], [Array(150).fill("ADDED"), 1]);
-  mock.timers.tick(60_000);
+  t.mock.timers.tick(60_000);
   assert.deepEqual(types.slice(150), ["BOOKMARK"]);
-  mock.timers.reset();
+});
+
+test("watch() cuts off a Table whose rows the store doesn't make, once more than 8 MiB wait", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  const { sink, types, aborted } = slowSink();
+  const [subscriber] = await startWatch([], sink, "Table");
+  const json = Buffer.alloc(1024 * 1024);
+  for (let revision = 8n; revision < 16n; revision++) {
+    subscriber?.events([created(revision, cached(`w${revision}`, json))]);
+  }
+  assert.deepEqual([types, aborted], [[], []]);
+  subscriber?.events([created(16n, cached("w16", json))]);
+  assert.deepEqual([types, aborted], [[], [0]]);
 });

@@ -90,7 +90,7 @@ export async function watch(request: VerbRequest, tools: VerbTools, options: Lis
           selection,
           renderer,
           frames: isTabulated(request)
-            ? tabulatedFrames(made, (views) => tabulate(request, tools, views))
+            ? tabulatedFrames(made, (views, signal) => tabulate({ ...request, signal }, tools, views))
             : directFrames(made),
           start: begun,
           resource: request.resource,
