@@ -17,8 +17,8 @@ export interface EncodeOptions {
 
 /** Text is turned into bytes in pieces of about this length: the engine flattens a piece in one go. */
 const pieceLength = 64 * 1024;
-/** Of a longer string, so much is escaped in one go. */
-const longTextLength = 16 * 1024;
+/** Of a longer string, so much is escaped in one go: a unit's worth. */
+const longTextLength = 1024;
 
 interface EncodeFrame {
   readonly object: JsonObject | undefined;

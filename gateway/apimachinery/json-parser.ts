@@ -61,9 +61,14 @@ interface Frame {
   path: string | undefined;
 }
 
-type Expect = "value" | "valueOrEnd" | "key" | "keyOrEnd" | "commaOrEnd" | "end";
+type Expect = "value" | "valueOrEnd" | "key" | "keyOrEnd" | "restOfText" | "commaOrEnd" | "end";
 
-/** One parse. A unit is one value or key. */
+/** A string of so many characters is read at once. */
+const shortString = 64;
+/** Of a longer one, so many are looked through at a time. */
+const charsPerUnit = 1024;
+
+/** One parse. A unit is one value or key, or a piece of a long text. */
 export class JsonParser implements Steps<ParsedJson> {
   readonly #bytes: Uint8Array;
   readonly #text: string;
@@ -73,6 +78,9 @@ export class JsonParser implements Steps<ParsedJson> {
   #position = 0;
   #expect: Expect = "value";
   #root: JsonValue = null;
+  /** How far the string at the position was looked through, and whether it holds escapes. */
+  #stringAt = 0;
+  #isEscaped = false;
   /** The first number that fits nothing. */
   #badNumber: string | undefined;
 
@@ -105,6 +113,9 @@ export class JsonParser implements Steps<ParsedJson> {
           break;
         case "key":
           this.#readKey(code);
+          break;
+        case "restOfText":
+          this.#readRestOfText();
           break;
         case "commaOrEnd":
           this.#readCommaOrEnd(code);
@@ -176,7 +187,7 @@ export class JsonParser implements Steps<ParsedJson> {
   #readValue(code: number): void {
     switch (code) {
       case 0x22:
-        return this.#put(this.#readString());
+        return this.#readText();
       case 0x7b:
         return this.#openContainer(newJsonObject(), undefined);
       case 0x5b:
@@ -191,6 +202,18 @@ export class JsonParser implements Steps<ParsedJson> {
         if (code === 0x2d || (code >= 0x30 && code <= 0x39)) return this.#put(this.#readNumber());
         throw this.#unexpected("looking for beginning of value");
     }
+  }
+
+  #readText(): void {
+    const short = this.#readShortString();
+    if (short !== undefined) return this.#put(short);
+    this.#beginString();
+    this.#expect = "restOfText";
+    this.#readRestOfText();
+  }
+
+  #readRestOfText(): void {
+    if (this.#scanString()) this.#put(this.#endString());
   }
 
   #openContainer(object: JsonObject | undefined, array: JsonArray | undefined): void {
@@ -231,42 +254,65 @@ export class JsonParser implements Steps<ParsedJson> {
 
   /** Reads the string at the position, which is at its opening quote. */
   #readString(): string {
-    const text = this.#text;
-    const start = this.#position + 1;
-    let position = start;
-    for (;;) {
-      const code = text.charCodeAt(position);
-      if (code === 0x22) break;
-      if (code === 0x5c) return this.#readEscapedString(start, position);
-      if (code < 0x20 || Number.isNaN(code)) {
-        this.#position = position;
-        throw this.#unexpected("in string literal");
-      }
-      position++;
-    }
-    this.#position = position + 1;
-    return text.slice(start, position);
+    const short = this.#readShortString();
+    if (short !== undefined) return short;
+    this.#beginString();
+    while (!this.#scanString());
+    return this.#endString();
   }
 
-  /** Finds the end and every fault first: what is left, the engine unescapes faster than we could. */
-  #readEscapedString(start: number, firstEscape: number): string {
+  /** Undefined: it is long, escaped or broken. */
+  #readShortString(): string | undefined {
     const text = this.#text;
-    let position = firstEscape;
-    for (;;) {
+    const start = this.#position + 1;
+    const limit = start + shortString;
+    for (let position = start; position < limit; position++) {
+      const code = text.charCodeAt(position);
+      if (code === 0x22) {
+        this.#position = position + 1;
+        return text.slice(start, position);
+      }
+      if (code === 0x5c || code < 0x20 || Number.isNaN(code)) return undefined;
+    }
+    return undefined;
+  }
+
+  #beginString(): void {
+    this.#stringAt = this.#position + 1;
+    this.#isEscaped = false;
+  }
+
+  /** Looks through a piece of a string for its end and every fault; true at its closing quote. */
+  #scanString(): boolean {
+    const text = this.#text;
+    let position = this.#stringAt;
+    for (const end = position + charsPerUnit; position < end; ) {
       const code = text.charCodeAt(position);
       if (code === 0x22) break;
       if (code === 0x5c) {
+        this.#isEscaped = true;
         position = this.#skipEscape(position);
         continue;
       }
-      if (code < 0x20 || Number.isNaN(code)) {
-        this.#position = position;
-        throw this.#unexpected("in string literal");
-      }
+      if (code < 0x20 || Number.isNaN(code)) throw this.#unexpectedInString(position);
       position++;
     }
-    this.#position = position + 1;
-    return (JSON.parse(text.slice(start - 1, position + 1)) as string).toWellFormed();
+    this.#stringAt = position;
+    return text.charCodeAt(position) === 0x22;
+  }
+
+  /** What is left, the engine unescapes faster than we could. */
+  #endString(): string {
+    const start = this.#position;
+    const end = this.#stringAt;
+    this.#position = end + 1;
+    if (!this.#isEscaped) return this.#text.slice(start + 1, end);
+    return (JSON.parse(this.#text.slice(start, end + 1)) as string).toWellFormed();
+  }
+
+  #unexpectedInString(position: number): JsonSyntaxError {
+    this.#position = position;
+    return this.#unexpected("in string literal");
   }
 
   /** Gives the position after the escape at `position`. */

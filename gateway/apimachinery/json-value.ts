@@ -33,52 +33,66 @@ export function isJsonObject(value: unknown): value is JsonObject {
 
 /** Whether two values are the same: numbers by value, objects whatever the order of their keys. */
 export function jsonEqual(a: JsonValue | undefined, b: JsonValue | undefined): boolean {
-  return compareSome([a, b], Number.POSITIVE_INFINITY) === true;
+  const isContainer = typeof a === "object" && a !== null && typeof b === "object" && b !== null;
+  return isContainer ? finish(jsonEqualSteps(a, b)) : isSameScalar(a, b);
+}
+
+/** Two lists of one length, or two objects with as many fields. */
+interface Pair {
+  readonly first: JsonArray | JsonObject;
+  readonly second: JsonArray | JsonObject;
+  /** The first's fields; undefined: lists. */
+  readonly keys: readonly string[] | undefined;
+  readonly size: number;
+  next: number;
 }
 
 /** Does jsonEqual's work step by step; a unit is a pair of values. */
 export function jsonEqualSteps(a: JsonValue | undefined, b: JsonValue | undefined): Steps<boolean> {
-  const stack = [a, b];
-  let outcome: boolean | undefined;
+  const stack: Pair[] = [];
+  let isEqual = compare(a, b);
+
+  /** Compares two values as far as that is done at once; what is in containers comes later. */
+  function compare(first: JsonValue | undefined, second: JsonValue | undefined): boolean {
+    if (typeof first !== "object" || typeof second !== "object" || first === null || second === null)
+      return isSameScalar(first, second);
+    if (first === second) return true;
+    if (Array.isArray(first) !== Array.isArray(second)) return false;
+    const keys = Array.isArray(first) ? undefined : Object.keys(first);
+    const size = keys?.length ?? (first as JsonArray).length;
+    const other = Array.isArray(second) ? second.length : Object.keys(second).length;
+    if (size !== other) return false;
+    stack.push({ first, second, keys, size, next: 0 });
+    return true;
+  }
+
+  function compareNext({ first, second, keys, next }: Pair): boolean {
+    if (keys === undefined) return compare((first as JsonArray)[next], (second as JsonArray)[next]);
+    const key = keys[next] as string;
+    const other = (second as JsonObject)[key];
+    return other !== undefined && compare((first as JsonObject)[key], other);
+  }
+
   return {
     step(units) {
-      outcome ??= compareSome(stack, units);
-      return outcome !== undefined;
+      for (let left = units; left > 0; left--) {
+        const pair = stack.at(-1);
+        if (pair === undefined || !isEqual) return true;
+        if (pair.next === pair.size) stack.pop();
+        else {
+          isEqual = compareNext(pair);
+          pair.next++;
+        }
+      }
+      return stack.length === 0 || !isEqual;
     },
-    result: () => outcome === true,
+    result: () => isEqual,
   };
 }
 
-/** Compares so many pairs from the top of a stack. Undefined: there are more, and all were the same so far. */
-function compareSome(stack: (JsonValue | undefined)[], pairs: number): boolean | undefined {
-  for (let left = pairs; stack.length > 0; left--) {
-    if (left <= 0) return undefined;
-    const second = stack.pop();
-    const first = stack.pop();
-    if (first === second) continue;
-    if (typeof first !== "object" || typeof second !== "object" || first === null || second === null) {
-      if (isSameInteger(first, second)) continue;
-      return false;
-    }
-    if (Array.isArray(first)) {
-      if (!Array.isArray(second) || first.length !== second.length) return false;
-      for (let index = 0; index < first.length; index++) stack.push(first[index], second[index]);
-      continue;
-    }
-    if (Array.isArray(second)) return false;
-    const keys = Object.keys(first);
-    if (keys.length !== Object.keys(second).length) return false;
-    for (const key of keys) {
-      const other = second[key];
-      if (other === undefined) return false;
-      stack.push(first[key], other);
-    }
-  }
-  return true;
-}
-
 /** The same integer may stand as a number on one side and as a bigint on the other. */
-function isSameInteger(left: JsonValue | undefined, right: JsonValue | undefined): boolean {
+function isSameScalar(left: JsonValue | undefined, right: JsonValue | undefined): boolean {
+  if (left === right) return true;
   if (typeof left === "bigint" && typeof right === "number") return left >= right && left <= right;
   if (typeof left === "number" && typeof right === "bigint") return left >= right && left <= right;
   return false;

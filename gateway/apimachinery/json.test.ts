@@ -6,6 +6,7 @@ import {
   encodeJson,
   encodeJsonBytes,
   JsonNumberError,
+  type JsonObject,
   JsonSyntaxError,
   type JsonValue,
   jsonEncoder,
@@ -164,6 +165,26 @@ test("a string of any length is escaped whole, in pieces", () => {
   assert.ok(steps > 3);
   assert.equal(encoder.result().toString(), `["${"😀\\u003c".repeat(20_000)}x","\\u003c"]`);
   assert.equal(encodeJson([text]), `["${"😀\\u003c".repeat(20_000)}x"]`);
+});
+
+test("a text of any length is read whole, in pieces, with its escapes and faults wherever they stand", () => {
+  for (const length of [0, 63, 64, 65, 1_023, 1_024, 1_025, 5_000]) {
+    const plain = "x".repeat(length);
+    for (const [json, text] of [
+      [plain, plain],
+      [`${plain}\\u00e9\\n`, `${plain}é\n`],
+      [`\\"${plain}\\ud83d\\ude00`, `"${plain}😀`],
+    ] as const) {
+      const parser = jsonParser(Buffer.from(`{"${json}":["${json}",1]}`));
+      let steps = 1;
+      while (!parser.step(1)) steps++;
+      assert.deepEqual(Object.entries(parser.result().value as JsonObject), [[text, [text, 1]]]);
+      if (length === 5_000) assert.ok(steps > 8);
+    }
+    for (const fault of ["\n", "\\x", "\\u00g0"])
+      assert.throws(() => parseJson(`["${plain}${fault}"]`), JsonSyntaxError);
+    assert.throws(() => parseJson(`["${plain}`), /^JsonSyntaxError: unexpected end of JSON input$/);
+  }
 });
 
 test("encoding with an indent is Go's MarshalIndent", () => {
