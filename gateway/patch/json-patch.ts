@@ -7,23 +7,24 @@
  * Source: gopkg.in/evanphx/json-patch.v4 v4.13; apiserver pkg/endpoints/handlers/patch.go.
  */
 import {
-  cloneJson,
   cloningJson,
   isJsonObject,
   type JsonArray,
   type JsonObject,
   type JsonValue,
-  jsonEqual,
+  jsonEqualSteps,
 } from "../apimachinery/json.ts";
 import { StatusError } from "../apimachinery/status.ts";
 import { finish, type Steps, stepsFrom } from "../apimachinery/steps.ts";
 import type { JsonPatchOperation } from "./json-patch-operations.ts";
-import { isNestedTooDeep, jsonSize } from "./measure.ts";
+import { measuring, nestingTooDeep } from "./measure.ts";
 
 /** kube-apiserver's bound on the bytes that the copies of one patch may add. */
 const maxCopiedBytes = 3 * 1024 * 1024;
 /** Elements of a list that one unit of work moves. */
 const elementsPerUnit = 500;
+/** Pairs of values that one unit of work compares. */
+const pairsPerUnit = 8;
 
 /**
  * Gives the patched document; the input stays as it is.
@@ -33,112 +34,91 @@ export function applyJsonPatch(document: JsonValue, operations: readonly JsonPat
   return finish(jsonPatchSteps(document, operations));
 }
 
-/** Does applyJsonPatch's work step by step; a unit is an operation, or the moving of a few list elements. */
+/** Does applyJsonPatch's work step by step; a unit is a few values, or the moving of a few list elements. */
 export function jsonPatchSteps(document: JsonValue, operations: readonly JsonPatchOperation[]): Steps<JsonValue> {
-  return new JsonPatchRun(document, operations);
+  return stepsFrom(patching(document, operations));
 }
 
-class JsonPatchRun implements Steps<JsonValue> {
-  readonly #operations: readonly JsonPatchOperation[];
-  readonly #copying: Steps<JsonValue>;
-  #root: JsonValue = null;
-  #isCopied = false;
-  #next = 0;
-  #copiedBytes = 0;
-  /** Units that the last operation took beyond its own. */
-  #extraUnits = 0;
-
-  constructor(document: JsonValue, operations: readonly JsonPatchOperation[]) {
-    this.#copying = stepsFrom(cloningJson(document));
-    this.#operations = operations;
-  }
-
-  result(): JsonValue {
-    return this.#root;
-  }
-
-  step(units: number): boolean {
-    if (!this.#isCopied) {
-      this.#isCopied = this.#copying.step(units);
-      if (!this.#isCopied) return false;
-      this.#root = this.#copying.result();
-    }
-    for (let left = units; left > 0; left -= 1 + this.#extraUnits) {
-      const operation = this.#operations[this.#next++];
-      if (operation === undefined) {
-        if (isNestedTooDeep(this.#root)) throw rejected();
-        return true;
-      }
-      this.#extraUnits = 0;
-      this.#apply(operation);
-    }
-    return false;
-  }
-
-  #apply(operation: JsonPatchOperation): void {
+function* patching(document: JsonValue, operations: readonly JsonPatchOperation[]): Generator<undefined, JsonValue> {
+  let root = yield* cloningJson(document);
+  let copiedBytes = 0;
+  for (const operation of operations) {
     const { op, path } = operation;
+    yield;
     switch (op) {
       case "add":
-        return this.#insert(this.#placeOf(path), givenValue(operation));
+        yield* inserting(placeOf(root, path), yield* givenValue(operation));
+        break;
       case "remove":
-        return this.#remove(this.#placeOf(path));
+        yield* removing(placeOf(root, path));
+        break;
       case "replace":
-        if (path === "") this.#root = wholeOf(operation);
-        else replace(this.#placeOf(path), givenValue(operation));
-        return;
+        if (path === "") root = wholeOf(yield* givenValue(operation));
+        else replace(placeOf(root, path), yield* givenValue(operation));
+        break;
       case "move": {
-        const from = this.#placeOf(operation.from);
+        const from = placeOf(root, operation.from);
         const moved = valueAt(from);
-        this.#remove(from);
-        return this.#insert(this.#placeOf(path), moved);
+        yield* removing(from);
+        yield* inserting(placeOf(root, path), moved);
+        break;
       }
-      case "copy":
-        return this.#copy(valueAt(this.#placeOf(operation.from)), this.#placeOf(path));
+      case "copy": {
+        const value = valueAt(placeOf(root, operation.from));
+        const to = placeOf(root, path);
+        if (value !== null) copiedBytes += yield* measuring(value);
+        if (copiedBytes > maxCopiedBytes) throw rejected();
+        yield* inserting(to, yield* cloningJson(value));
+        break;
+      }
       case "test": {
-        const found = path === "" ? this.#root : valueAt(this.#placeOf(path));
-        if (!jsonEqual(found, operation.value ?? null)) throw rejected();
-        return;
+        const found = path === "" ? root : valueAt(placeOf(root, path));
+        const comparing = jsonEqualSteps(found, operation.value ?? null);
+        while (!comparing.step(pairsPerUnit)) yield;
+        if (!comparing.result()) throw rejected();
+        break;
       }
       default:
         throw rejected();
     }
   }
+  if (yield* nestingTooDeep(root)) throw rejected();
+  return root;
+}
 
-  #copy(value: JsonValue, to: Place): void {
-    if (value !== null) this.#copiedBytes += jsonSize(value);
-    if (this.#copiedBytes > maxCopiedBytes) throw rejected();
-    this.#insert(to, cloneJson(value));
-  }
-
-  /** Finds the container of the last segment. As Go's, it doesn't ask what stands before the first slash. */
-  #placeOf(path: string | undefined): Place {
-    const parts = path?.split("/") ?? [];
-    if (parts.length < 2) throw rejected();
-    let container = this.#root;
-    for (let index = 1; index < parts.length - 1; index++) {
-      if (typeof container !== "object" || container === null) throw rejected();
-      container = valueAt({ container, key: decodeKey(parts[index] as string) });
-    }
+/** Finds the container of the last segment. As Go's, it doesn't ask what stands before the first slash. */
+function placeOf(root: JsonValue, path: string | undefined): Place {
+  const parts = path?.split("/") ?? [];
+  if (parts.length < 2) throw rejected();
+  let container = root;
+  for (let index = 1; index < parts.length - 1; index++) {
     if (typeof container !== "object" || container === null) throw rejected();
-    return { container, key: decodeKey(parts[parts.length - 1] as string) };
+    container = valueAt({ container, key: decodeKey(parts[index] as string) });
   }
+  if (typeof container !== "object" || container === null) throw rejected();
+  return { container, key: decodeKey(parts[parts.length - 1] as string) };
+}
 
-  #insert({ container, key }: Place, value: JsonValue): void {
-    if (!Array.isArray(container)) container[key] = value;
-    else if (key === "-") container.push(value);
-    else {
-      container.splice(indexOf(key, container.length + 1), 0, value);
-      this.#extraUnits += container.length / elementsPerUnit;
-    }
+function* inserting({ container, key }: Place, value: JsonValue): Generator<undefined, void> {
+  if (!Array.isArray(container)) container[key] = value;
+  else if (key === "-") container.push(value);
+  else {
+    container.splice(indexOf(key, container.length + 1), 0, value);
+    yield* movedElements(container);
   }
+}
 
-  #remove({ container, key }: Place): void {
-    if (Array.isArray(container)) {
-      container.splice(indexOf(key, container.length), 1);
-      this.#extraUnits += container.length / elementsPerUnit;
-    } else if (container[key] === undefined) throw rejected();
-    else delete container[key];
-  }
+function* removing({ container, key }: Place): Generator<undefined, void> {
+  if (Array.isArray(container)) {
+    container.splice(indexOf(key, container.length), 1);
+    yield* movedElements(container);
+  } else if (container[key] === undefined) throw rejected();
+  else delete container[key];
+}
+
+/** Counts what a change inside a list cost. */
+function* movedElements(list: JsonArray): Generator<undefined, void> {
+  for (let moved = elementsPerUnit; moved <= list.length; moved += elementsPerUnit) yield;
 }
 
 interface Place {
@@ -166,12 +146,12 @@ function indexOf(key: string, count: number): number {
   return index;
 }
 
-function givenValue(operation: JsonPatchOperation): JsonValue {
-  return cloneJson(operation.value ?? null);
+/** What an operation is given, as a copy: the patch may be applied again. */
+function givenValue(operation: JsonPatchOperation): Generator<undefined, JsonValue> {
+  return cloningJson(operation.value ?? null);
 }
 
-function wholeOf(operation: JsonPatchOperation): JsonValue {
-  const value = givenValue(operation);
+function wholeOf(value: JsonValue): JsonValue {
   if (!isJsonObject(value) && !Array.isArray(value)) throw rejected();
   return value;
 }

@@ -3,12 +3,16 @@ import { encodeJson, isJsonObject, type JsonValue } from "../apimachinery/json.t
 
 /** A deeper document could not be read again: the limit of the parser, and of Go's. */
 const maxDepth = 10_000;
+/** Values that are looked at as one unit of work. */
+const valuesPerUnit = 8;
 
-/** Gives the bytes that the value takes when it is encoded. */
-export function jsonSize(root: JsonValue): number {
+/** Gives the bytes that the value takes when it is encoded, step by step; a unit is a few values. */
+export function* measuring(root: JsonValue): Generator<undefined, number> {
+  let looked = 0;
   let bytes = 0;
   const work: JsonValue[] = [root];
   for (let value = work.pop(); value !== undefined; value = work.pop()) {
+    if (++looked % valuesPerUnit === 0) yield;
     if (typeof value !== "object" || value === null) {
       bytes += scalarSize(value);
       continue;
@@ -32,8 +36,9 @@ function scalarSize(value: JsonValue): number {
   return Buffer.byteLength(encodeJson(value));
 }
 
-/** Whether containers stand in each other deeper than a parser goes. */
-export function isNestedTooDeep(root: JsonValue): boolean {
+/** Tells whether containers stand in each other deeper than a parser goes; a unit is a few containers. */
+export function* nestingTooDeep(root: JsonValue): Generator<undefined, boolean> {
+  let looked = 0;
   const work: JsonValue[] = [];
   const depths: number[] = [];
   const push = (value: JsonValue, depth: number) => {
@@ -43,6 +48,7 @@ export function isNestedTooDeep(root: JsonValue): boolean {
   };
   push(root, 1);
   for (let value = work.pop(); value !== undefined; value = work.pop()) {
+    if (++looked % valuesPerUnit === 0) yield;
     const depth = depths.pop() as number;
     if (depth > maxDepth) return true;
     if (Array.isArray(value)) for (const element of value) push(element, depth + 1);
