@@ -27,6 +27,6 @@ export { validateEmbeddedMeta } from "./object-meta.ts";
 export { assertNameInPath, assertUid, resolveResourceVersion } from "./preconditions.ts";
 export { validateScale } from "./scale-fields.ts";
 export { isUnchanged, storedForm, unchangedSteps } from "./stored-form.ts";
-export { acceptForUpdate, finishesDeletion, prepareForUpdate } from "./update.ts";
+export { acceptForUpdate, finishesDeletion, prepareForUpdate, prepareForUpdateSteps } from "./update.ts";
 export { validateForCreate, validateForUpdate, validateTypeMeta } from "./validation.ts";
 export type { WithWarnings, WriteScope } from "./write-scope.ts";

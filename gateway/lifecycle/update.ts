@@ -7,9 +7,10 @@
  * rest}.go, pkg/registry/generic/registry/store.go (ShouldDeleteDuringUpdate); apiextensions-apiserver
  * pkg/registry/customresource/{strategy,status_strategy}.go (PrepareForUpdate).
  */
-import { type JsonValue, jsonEqual } from "../apimachinery/json.ts";
+import { type JsonValue, jsonEqualSteps } from "../apimachinery/json.ts";
 import { finalizersOf, type KubeObject, metadataOf, nameOf, uidOf } from "../apimachinery/object.ts";
 import { badRequest } from "../apimachinery/status.ts";
+import { finish, type Steps } from "../apimachinery/steps.ts";
 import { ensureNamespace } from "./namespace.ts";
 import { type DedupeTime, dedupeOwners } from "./owners.ts";
 import {
@@ -50,17 +51,29 @@ export function acceptForUpdate(object: KubeObject, scope: WriteScope, when: Ded
  * @param next has the current resourceVersion: see resolveResourceVersion.
  */
 export function prepareForUpdate(next: KubeObject, current: KubeObject, scope: WriteScope): KubeObject {
+  return finish(prepareForUpdateSteps(next, current, scope));
+}
+
+/** Does prepareForUpdate's work step by step. */
+export function prepareForUpdateSteps(next: KubeObject, current: KubeObject, scope: WriteScope): Steps<KubeObject> {
+  const isStatus = scope.subresource === "status";
+  const draft = isStatus ? statusDraft(next, current) : mainDraft(next, current, scope);
+  const comparing = jsonEqualSteps(besidesMetadata(draft.object), besidesMetadata(current));
+  return {
+    step: (units) => isStatus || comparing.step(units),
+    result() {
+      if (!isStatus && !comparing.result()) setGeneration(draft, nextGeneration(generationOf(current)));
+      restoreSystemFields(draft, current);
+      return draft.object;
+    },
+  };
+}
+
+function mainDraft(next: KubeObject, current: KubeObject, scope: WriteScope): Draft {
   const draft = draftOf(next);
   ensureNamespace(draft, scope);
   setGeneration(draft, generationOf(current));
-  const prepared = scope.subresource === "status" ? statusDraft(next, current) : mainDraft(draft, current, scope);
-  restoreSystemFields(prepared, current);
-  return prepared.object;
-}
-
-function mainDraft(draft: Draft, current: KubeObject, scope: WriteScope): Draft {
   if (scope.resource.version.status) setStatus(draft, current["status"]);
-  if (!equalBesidesMetadata(draft.object, current)) setGeneration(draft, nextGeneration(generationOf(current)));
   return draft;
 }
 
@@ -91,14 +104,10 @@ function setGeneration({ metadata }: Draft, generation: number | bigint): void {
   setField(metadata, "generation", BigInt(generation) === 0n ? undefined : generation);
 }
 
-function equalBesidesMetadata(next: KubeObject, current: KubeObject): boolean {
-  const nextFields = fieldsBesidesMetadata(next);
-  if (nextFields.length !== fieldsBesidesMetadata(current).length) return false;
-  return nextFields.every((field) => jsonEqual(next[field], current[field]));
-}
-
-function fieldsBesidesMetadata(object: KubeObject): string[] {
-  return Object.keys(object).filter((field) => field !== "metadata");
+function besidesMetadata(object: KubeObject): KubeObject {
+  const { object: rest } = draftOf(object);
+  delete rest["metadata"];
+  return rest;
 }
 
 /**

@@ -14,16 +14,21 @@ interface Pending {
   readonly node: SchemaNode;
   /** Whether the value is part of a default, whose own nulls are meant. */
   readonly isDefault: boolean;
+  /** A list's item to go on with. */
+  next: number;
 }
 
-/** Defaults an object in place. A unit is one object or list. */
+/** Items of a list that are looked at as one unit of work. */
+const itemsPerUnit = 16;
+
+/** Defaults an object in place. A unit is one object or some items of a list. */
 export function defaultSteps(schema: Schema, object: JsonObject): Steps<void> {
-  const stack: Pending[] = [{ value: object, node: schema.root, isDefault: false }];
+  const stack: Pending[] = [{ value: object, node: schema.root, isDefault: false, next: 0 }];
 
   function push(value: JsonValue | undefined, node: SchemaNode, isDefault: boolean): void {
     if (typeof value !== "object" || value === null) return;
     if (node.properties.size === 0 && node.items === undefined && typeof node.additional !== "object") return;
-    stack.push({ value, node, isDefault });
+    stack.push({ value, node, isDefault, next: 0 });
   }
 
   function defaultObject(value: JsonObject, node: SchemaNode, isDefault: boolean): void {
@@ -49,8 +54,11 @@ export function defaultSteps(schema: Schema, object: JsonObject): Steps<void> {
     }
   }
 
-  function defaultList(value: JsonValue[], items: SchemaNode, isDefault: boolean): void {
-    for (let index = 0; index < value.length; index++) {
+  function defaultList(value: JsonValue[], items: SchemaNode, pending: Pending): void {
+    const { isDefault, next } = pending;
+    pending.next = Math.min(next + itemsPerUnit, value.length);
+    if (pending.next < value.length) stack.push(pending);
+    for (let index = next; index < pending.next; index++) {
       const isFilled = value[index] === null && !items.nullable && items.defaultValue !== undefined;
       if (isFilled) value[index] = cloneJson(items.defaultValue as JsonValue);
       push(value[index], items, isDefault || isFilled);
@@ -60,11 +68,11 @@ export function defaultSteps(schema: Schema, object: JsonObject): Steps<void> {
   return {
     step(units) {
       for (let left = units; left > 0; left--) {
-        const next = stack.pop();
-        if (next === undefined) return true;
-        const { value, node, isDefault } = next;
+        const pending = stack.pop();
+        if (pending === undefined) return true;
+        const { value, node, isDefault } = pending;
         if (isJsonObject(value)) defaultObject(value, node, isDefault);
-        else if (node.items !== undefined) defaultList(value as JsonValue[], node.items, isDefault);
+        else if (node.items !== undefined) defaultList(value as JsonValue[], node.items, pending);
       }
       return stack.length === 0;
     },

@@ -27,9 +27,14 @@ interface Pending {
   readonly isResource: boolean;
   /** Whether fields that the node doesn't know stay. */
   readonly keeps: boolean;
+  /** A list's item to go on with. */
+  next: number;
 }
 
-/** Prunes an object in place. A unit is one object or list. */
+/** Items of a list that are looked at as one unit of work. */
+const itemsPerUnit = 16;
+
+/** Prunes an object in place. A unit is one object or some items of a list. */
 export function pruneSteps(
   schema: Schema,
   object: JsonObject,
@@ -59,7 +64,7 @@ export function pruneValueSteps(
     const keeps = isKept || node?.preserveUnknown === true;
     // What is kept and not described is nobody's to look into.
     if (keeps && (node === undefined || isBlank(node))) return;
-    stack.push({ value, node, path, isResource: isResource || node?.embedded === true, keeps });
+    stack.push({ value, node, path, isResource: isResource || node?.embedded === true, keeps, next: 0 });
   }
 
   function pruneObject(value: JsonObject, { node, path, isResource, keeps }: Pending): void {
@@ -80,8 +85,11 @@ export function pruneValueSteps(
     }
   }
 
-  function pruneList(value: JsonValue[], { node, path, keeps }: Pending): void {
-    for (let index = 0; index < value.length; index++) {
+  function pruneList(value: JsonValue[], pending: Pending): void {
+    const { node, path, keeps, next } = pending;
+    pending.next = Math.min(next + itemsPerUnit, value.length);
+    if (pending.next < value.length) stack.push(pending);
+    for (let index = next; index < pending.next; index++) {
       const item = value[index];
       if (typeof item !== "object" || item === null) continue;
       push(item, node?.items, options.trackUnknown ? `${path}[${index}]` : "", false, keeps);

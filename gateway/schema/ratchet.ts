@@ -8,6 +8,7 @@
  * pkg/apiserver/validation/ratcheting.go.
  */
 import { comparableText, isJsonObject, type JsonObject, type JsonValue, jsonEqual } from "../apimachinery/json.ts";
+import { finish, type Steps } from "../apimachinery/steps.ts";
 import { nodeOfKey, type SchemaNode } from "./node.ts";
 
 /** Gives the old value of a field, or undefined if there is none to compare with. */
@@ -15,22 +16,28 @@ export function oldField(old: JsonValue | undefined, key: string): JsonValue | u
   return isJsonObject(old) ? old[key] : undefined;
 }
 
-/** Finds the old value of a list's items, or undefined if there is none to compare with. */
-export function oldItems(node: SchemaNode, old: JsonValue | undefined): (item: JsonValue) => JsonValue | undefined {
-  if (!Array.isArray(old) || node.listType !== "map" || node.listMapKeys.length === 0) return () => undefined;
-  let known: Map<string, JsonValue> | undefined;
-  return (item) => {
-    const key = itemKey(node, item);
-    if (key === undefined) return undefined;
-    if (known === undefined) {
-      known = new Map();
-      for (const before of old) {
-        const oldKey = itemKey(node, before);
+/** Gives the old value of a list's item, or undefined if there is none to compare with. */
+export type FindOldItem = (item: JsonValue) => JsonValue | undefined;
+
+/** Reads a list's old items step by step, so that each is found by its keys; a unit is an old item. */
+export function oldItems(node: SchemaNode, old: JsonValue | undefined): Steps<FindOldItem> {
+  const items = node.listType === "map" && node.listMapKeys.length > 0 && Array.isArray(old) ? old : [];
+  const known = new Map<string, JsonValue>();
+  let at = 0;
+  return {
+    step(units) {
+      for (const end = Math.min(items.length, at + units); at < end; at++) {
+        const before = items[at] as JsonValue;
+        const key = itemKey(node, before);
         // Of several with the same keys the first counts.
-        if (oldKey !== undefined && !known.has(oldKey)) known.set(oldKey, before);
+        if (key !== undefined && !known.has(key)) known.set(key, before);
       }
-    }
-    return known.get(key);
+      return at === items.length;
+    },
+    result: () => (item) => {
+      const key = known.size === 0 ? undefined : itemKey(node, item);
+      return key === undefined ? undefined : known.get(key);
+    },
   };
 }
 
@@ -66,6 +73,6 @@ function isSameList(node: SchemaNode, value: readonly JsonValue[], old: readonly
   if (value.length !== old.length) return false;
   const { items } = node;
   if (node.listType !== "map" || items === undefined) return jsonEqual(value as JsonValue[], old as JsonValue[]);
-  const oldItem = oldItems(node, old as JsonValue[]);
+  const oldItem = finish(oldItems(node, old as JsonValue[]));
   return value.every((item) => isUnchangedValue(items, item, oldItem(item)));
 }

@@ -16,7 +16,7 @@ import { listTypeSteps } from "./list-types.ts";
 import { nodeOfKey, type Schema, type SchemaNode } from "./node.ts";
 import { checkChildless, checkClosing, childName, outcomeOf } from "./node-rules.ts";
 import { distinctFaults, Outcome } from "./outcome.ts";
-import { isUnchangedValue, oldField, oldItems } from "./ratchet.ts";
+import { type FindOldItem, isUnchangedValue, oldField, oldItems } from "./ratchet.ts";
 
 /** Faults that are collected: a broken 3 MiB object must not become an answer of gigabytes. */
 const maxFaults = 1000;
@@ -125,7 +125,9 @@ interface Frame {
   readonly faultsBefore: number;
   /** An object's keys; undefined: a list. */
   readonly keys: readonly string[] | undefined;
-  readonly oldItem: (item: JsonValue) => JsonValue | undefined;
+  /** Reads a list's old items; done before the first item is opened. */
+  readonly oldItems: Steps<FindOldItem>;
+  oldItem: FindOldItem | undefined;
   readonly size: number;
   next: number;
 }
@@ -152,7 +154,8 @@ function valueSteps(
       name,
       faultsBefore,
       keys,
-      oldItem: isList ? oldItems(node, before) : noOldItem,
+      oldItems: oldItems(node, isList ? before : undefined),
+      oldItem: isList ? undefined : noOldItem,
       size: keys?.length ?? (node.items === undefined ? 0 : (value as JsonValue[]).length),
       next: 0,
     });
@@ -167,7 +170,7 @@ function valueSteps(
     const index = frame.next++;
     if (keys === undefined) {
       const item = (value as readonly JsonValue[])[index] as JsonValue;
-      return open(item, frame.oldItem(item), node.items as SchemaNode, `${name}[${index}]`);
+      return open(item, frame.oldItem?.(item), node.items as SchemaNode, `${name}[${index}]`);
     }
     const key = keys[index] as string;
     const inner = nodeOfKey(node, key);
@@ -191,7 +194,9 @@ function valueSteps(
       for (let left = units; left > 0; left--) {
         const frame = faults.length > maxFaults ? undefined : stack.at(-1);
         if (frame === undefined) return true;
-        if (frame.next < frame.size) openNext(frame);
+        if (frame.oldItem === undefined) {
+          if (frame.oldItems.step(1)) frame.oldItem = frame.oldItems.result();
+        } else if (frame.next < frame.size) openNext(frame);
         else close(stack.pop() as Frame);
       }
       return stack.length === 0;

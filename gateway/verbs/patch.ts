@@ -40,16 +40,17 @@ export async function patch(
     dryRun: options.dryRun,
     async decide(current) {
       if (current === undefined) throw notFound(resourceWord(request.resource), request.info.name);
+      const bytes = current.json.length + body.bytes;
       const patched = await takePatched(
         request,
         tools,
         () => apply(current.value),
-        { strictErrors: body.strictErrors, bytes: current.json.length },
+        { strictErrors: body.strictErrors, bytes },
         options.fieldValidation,
       );
       const accepted = acceptForUpdate(patched, scope, "afterAdmission");
       for (const warning of accepted.warnings) request.warn(warning);
-      const states = { live: current.value, next: accepted.object, bytes: current.json.length + body.bytes };
+      const states = { live: current.value, next: accepted.object, bytes };
       const next = await tracked(request, tools, options, states);
       return await nextState(request, tools, scope, next, current.value, options.dryRun);
     },

@@ -14,7 +14,7 @@ import {
   assertUid,
   finishesDeletion,
   prepareForCreate,
-  prepareForUpdate,
+  prepareForUpdateSteps,
   resolveResourceVersion,
   unchangedSteps,
   validateForCreate,
@@ -135,12 +135,12 @@ export async function nextState(
   const mutated = await mutate(request, tools, { ...hooked, next: sent });
   const allowUnconditional = request.resource.definition.capabilities.unconditionalUpdate;
   const resolved = resolveResourceVersion(mutated, current, scope, { allowUnconditional });
-  const next = prepareForUpdate(resolved, current, scope);
+  // Slices cost little when nothing is due; the size of a parsed object isn't known.
+  const next = await finishInSlices(prepareForUpdateSteps(resolved, current, scope));
   await assertValid(request, tools, scope, next, current, validateForUpdate(next, current, scope));
   await assertStoreAllows(request, tools, { ...hooked, next });
   for (const warning of warningsOnUpdate(next, current, scope)) request.warn(warning);
   if (finishesDeletion(next, current)) return { action: "remove", next };
-  // Slices cost little when nothing is due; the size of a parsed object isn't known.
   const isUnchanged = await finishInSlices(unchangedSteps(next, current));
   return isUnchanged ? { action: "none" } : { action: "store", next };
 }
