@@ -35,6 +35,7 @@ import {
   createHostTickets,
   createRegistry,
   type HostAuthorize,
+  type KeepRecord,
   type StoreConfig,
   type StoreReport,
   serveHost,
@@ -78,7 +79,7 @@ export interface GatewayOptions {
   readonly versionOrder?: "kubernetes" | "registration";
   /** Which Kubernetes `/version` says, as `major.minor`. Default: the one that is followed. */
   readonly effectiveVersion?: string;
-  /** Where stores ask what the users of their calls may. Default: nowhere. */
+  /** Where stores ask what the users of their calls may, and add to the record of requests. Default: nowhere. */
   readonly hostService?: HostServiceOptions;
   /** Requests at once. Default: kube-apiserver's numbers. */
   readonly flowControl?: { readonly maxReadOnlyInFlight: number; readonly maxMutatingInFlight: number };
@@ -99,6 +100,8 @@ export interface HostServiceOptions {
   readonly keyFile: string;
   /** Who issues the stores' certificates. */
   readonly clientCaFile: string;
+  /** Keeps what stores add to the record of a request, beside the log. Default: the log alone. */
+  readonly record?: KeepRecord;
 }
 
 /** Takes fields and a sentence. A pino logger is one. */
@@ -268,7 +271,8 @@ async function startHostService(options: HostServiceOptions, authorizer: Authori
   const tickets = createHostTickets(() => address);
   try {
     const authorize = hostAuthorize(authorizer);
-    const listening = await serveHost({ host, port: options.port, certificates, tickets, authorize, log });
+    const record = loggedRecord(log, options.record);
+    const listening = await serveHost({ host, port: options.port, certificates, tickets, authorize, record, log });
     address ||= hostPort({ host, port: listening.port });
     log.info({ address }, "stores may ask here what their users may do");
     return {
@@ -304,6 +308,14 @@ function hostAuthorize(authorizer: Authorizer): HostAuthorize {
     });
     if (outcome !== "allow" && error !== undefined) throw error;
     return { allowed: outcome === "allow", reason };
+  };
+}
+
+/** The log has it all, by the audit id. */
+function loggedRecord(log: GatewayLog, keep: KeepRecord | undefined): KeepRecord {
+  return async (record) => {
+    log.info({ ...record, user: record.user.name }, "a store adds to the record of a request");
+    await keep?.(record);
   };
 }
 

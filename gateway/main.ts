@@ -1,6 +1,7 @@
 /**
  * A gateway from its configuration, and the package's door for programs that embed one.
  */
+import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import { createNamespaceLifecycle } from "./admission/admission.ts";
@@ -12,13 +13,14 @@ import {
 } from "./authn/authn.ts";
 import { createAuthorizer, createClusterAuthorization } from "./authz/authz.ts";
 import type { ConfiguredIssuer, GatewayConfig } from "./config.ts";
-import { createGateway, type RunningGateway } from "./gateway.ts";
+import { createGateway, type HostServiceOptions, type RunningGateway } from "./gateway.ts";
 import {
   createKubeClient,
   inClusterEndpoint,
   type KubeClient,
   type KubeEndpoint,
   loadKubeconfig,
+  writeEvent,
 } from "./kubeclient/kubeclient.ts";
 import { gatewayVersion } from "./version.ts";
 
@@ -47,6 +49,7 @@ export {
   type ListenOptions,
   type RunningGateway,
 } from "./gateway.ts";
+export type { CallObject, HostRecord, KeepRecord, RecordedEvent } from "./registry/registry.ts";
 
 const clock = () => new Date();
 const userAgent = `annex/${gatewayVersion}`;
@@ -110,7 +113,9 @@ export async function startGateway(config: GatewayConfig, { log }: { log: Logger
       }),
       ...(namespaces === undefined ? {} : { admit: namespaces.admit }),
       listener: config.listen,
-      ...(config.hostService === undefined ? {} : { hostService: config.hostService }),
+      ...(config.hostService === undefined
+        ? {}
+        : { hostService: { ...config.hostService, ...recordIn(config, clients) } }),
       flowControl: config.flowControl,
       shutdown: config.shutdown,
       log,
@@ -134,6 +139,19 @@ function tokensOf(issuer: ConfiguredIssuer, clients: Clients): TokenAuthenticato
   const fetchJson = async (url: URL) =>
     await clients.at(url.origin, ca).request({ method: "GET", path: `${url.pathname}${url.search}`, accept: "*/*" });
   return issuedTokens({ issuer, fetchJson, clock, now: () => performance.now() });
+}
+
+/** What stores say about objects are events of the host cluster, if there is one. */
+function recordIn({ cluster }: GatewayConfig, clients: Clients): Pick<HostServiceOptions, "record"> {
+  if (cluster === undefined) return {};
+  const options = { client: clients.host(), clock, uuid: randomUUID };
+  return {
+    async record({ store, object, events }) {
+      if (object === undefined) return;
+      const component = `annex.dev/${store}`;
+      await Promise.all(events.map((event) => writeEvent({ ...event, component, about: object }, options)));
+    },
+  };
 }
 
 type Clients = ReturnType<typeof clientsOf>;

@@ -14,6 +14,7 @@ import { KubeError, kubeErrorOf } from "./kube-error.ts";
 import { linesOf, textOf } from "./reading.ts";
 
 export type { KubeEndpoint, Source } from "./endpoint.ts";
+export { type KubeEvent, writeEvent } from "./event.ts";
 export { inClusterEndpoint } from "./in-cluster.ts";
 export {
   createInformer,

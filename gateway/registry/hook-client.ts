@@ -15,7 +15,7 @@ import { isJsonObject, parseJson } from "../apimachinery/json.ts";
 import { nameOf, namespaceOf, uidOf } from "../apimachinery/object.ts";
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
 import { internalError, StatusError, serviceUnavailable, timeout, unknownError } from "../apimachinery/status.ts";
-import type { ContextOpener, SaidContext } from "./context.ts";
+import { type ContextOpener, callObject, type SaidContext, uidIn } from "./context.ts";
 import type { CallContext, HookCall, HookClient, ShownObject } from "./store-call.ts";
 
 /** What a hook client is made with. */
@@ -67,7 +67,9 @@ export function createHookClient({ definition, storeName, hooks, opener, log }: 
     const name = `${hook}.${plural}.${group}`;
     const { context } = call;
     const options = { signal: context.signal, timeoutMs: Math.min(admissionMs, context.timeoutMs) };
-    const opened = opener({ ...context, timeoutMs: options.timeoutMs });
+    const opened = opener({ ...context, timeoutMs: options.timeoutMs }, () =>
+      callObject(definition, context, call.key, uidIn(call.json.length > 0 ? call.json : call.oldJson)),
+    );
     try {
       return await twice(() => work(admissionRequest(call, opened.context), options));
     } catch (error) {

@@ -1,9 +1,9 @@
 /**
- * HostService: what stores may ask the gateway, on a port of its own with mutual TLS.
+ * HostService: what stores may ask and tell the gateway, on a port of its own with mutual TLS.
  *
  * Who calls is said by the certificate: its common name, or a DNS name of it, is the store's name in
- * the configuration. What it may ask is said by the ticket that came with the call it serves. Absent
- * until there is something that keeps them: Record.
+ * the configuration. What it may ask is said by the ticket that came with the call it serves, and so is
+ * what its records are about: a store can't name another request, user or object.
  * Source: proto/annex/store/v1/host.proto.
  */
 import { X509Certificate } from "node:crypto";
@@ -18,9 +18,15 @@ import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { Code, ConnectError, type ConnectRouter, createContextKey, createContextValues } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
-import { type AccessAnswer, type AccessQuestion, HostService } from "../../gen/annex/store/v1/host_pb.js";
+import {
+  type AccessAnswer,
+  type AccessQuestion,
+  HostService,
+  type RecordRequest,
+} from "../../gen/annex/store/v1/host_pb.js";
+import { qualifiedNameErrors } from "../apimachinery/names.ts";
 import type { User } from "../apimachinery/user.ts";
-import type { HostTickets, TicketHolder } from "./host-tickets.ts";
+import type { CallObject, HostTickets, TicketHolder } from "./host-tickets.ts";
 
 /** May a user do this? Empty strings mean what they mean in the contract. */
 export interface HostQuestion {
@@ -40,6 +46,31 @@ export type HostAuthorize = (
   question: HostQuestion,
 ) => Promise<{ readonly allowed: boolean; readonly reason: string }>;
 
+/** What a store adds to the record of a request. */
+export interface HostRecord {
+  /** Its name in the configuration. */
+  readonly store: string;
+  readonly auditId: string;
+  readonly user: User;
+  /** Undefined: the request is about a collection, and there are no events. */
+  readonly object: CallObject | undefined;
+  /** About the object. */
+  readonly events: readonly RecordedEvent[];
+  /** By qualified names. */
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** A Kubernetes event. */
+export interface RecordedEvent {
+  readonly type: "Normal" | "Warning";
+  /** A word in CamelCase. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Keeps a record. @throws whatever kept it from being kept. */
+export type KeepRecord = (record: HostRecord) => Promise<void>;
+
 /** What it is served with. */
 export interface HostServiceOptions {
   readonly host: string;
@@ -52,6 +83,7 @@ export interface HostServiceOptions {
   };
   readonly tickets: HostTickets;
   readonly authorize: HostAuthorize;
+  readonly record: KeepRecord;
   readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
 }
 
@@ -63,9 +95,18 @@ export interface ListeningHost {
 
 /** Questions of one call, as the contract says. */
 const maxQuestions = 100;
+/** Events of one call, as the contract says. */
+const maxEvents = 100;
+/** As Kubernetes' events have it, and the contract. */
+const maxReasonLength = 128;
+const maxMessageBytes = 1_024;
+/** An audit event is one line of a log. */
+const maxAnnotations = 100;
 /** Calls that are answered at once: a store that asks more waits for its own users. */
 const maxCalls = 1_000;
-/** A hundred questions are a few KB. */
+/** Records that are kept at once: a store that tells more tells it for nobody. */
+const maxRecords = 100;
+/** A hundred questions are a few KB, a hundred events a hundred. */
 const maxRequestBytes = 256 * 1024;
 /** Of a caller that gives no more than a certificate: many streams on few connections. */
 const http2Settings = { maxConcurrentStreams: maxCalls };
@@ -132,8 +173,9 @@ function namesOf(request: IncomingMessage | Http2ServerRequest): readonly string
   return common === undefined ? dns : [common, ...dns];
 }
 
-function hostRoutes({ tickets, authorize, log }: HostServiceOptions): (router: ConnectRouter) => void {
+function hostRoutes({ tickets, authorize, record, log }: HostServiceOptions): (router: ConnectRouter) => void {
   let running = 0;
+  let recording = 0;
 
   function holderOf(ticket: Uint8Array, caller: readonly string[]): TicketHolder {
     const holder = tickets.holderOf(ticket);
@@ -148,6 +190,21 @@ function hostRoutes({ tickets, authorize, log }: HostServiceOptions): (router: C
     } catch (error) {
       log.error({ err: error, store, auditId: requestId }, "a store's question can't be decided");
       throw new ConnectError("nobody can decide at the moment", Code.Unavailable);
+    }
+  }
+
+  async function keep({ store, user, requestId, object }: TicketHolder, request: RecordRequest): Promise<void> {
+    const { auditAnnotations: annotations } = request;
+    const events = request.events.map(readEvent);
+    assertAnnotations(annotations);
+    if (events.length > 0 && object === undefined) {
+      throw new ConnectError("the request is about no single object", Code.InvalidArgument);
+    }
+    try {
+      await record({ store, auditId: requestId, user, object: object?.(), events, annotations });
+    } catch (error) {
+      log.error({ err: error, store, auditId: requestId }, "a store's record can't be kept");
+      throw new ConnectError("the record can't be kept at the moment", Code.Unavailable);
     }
   }
 
@@ -167,6 +224,17 @@ function hostRoutes({ tickets, authorize, log }: HostServiceOptions): (router: C
           running--;
         }
       },
+      async record(request, context) {
+        const holder = holderOf(request.ticket, context.values.get(callerKey));
+        if (recording >= maxRecords) throw new ConnectError("too many records are waiting", Code.ResourceExhausted);
+        recording++;
+        try {
+          await keep(holder, request);
+          return {};
+        } finally {
+          recording--;
+        }
+      },
     });
   };
 }
@@ -176,4 +244,32 @@ type Answered = Pick<AccessAnswer, "allowed" | "reason">;
 function assertAsked({ verb, resource, nonResourcePath }: AccessQuestion): void {
   if (verb !== "" && (resource === "") !== (nonResourcePath === "")) return;
   throw new ConnectError("a question needs a verb, and either a resource or a path", Code.InvalidArgument);
+}
+
+function readEvent({ type, reason, message }: RecordRequest["events"][number], at: number, all: readonly unknown[]) {
+  if (all.length > maxEvents)
+    throw new ConnectError(`at most ${maxEvents} events are kept at once`, Code.InvalidArgument);
+  if (type !== "Normal" && type !== "Warning") throw unreadable(at, "its type must be Normal or Warning");
+  if (!/^[A-Z][A-Za-z0-9]*$/.test(reason) || reason.length > maxReasonLength) {
+    throw unreadable(at, `its reason must be a word in CamelCase of at most ${maxReasonLength} letters`);
+  }
+  if (Buffer.byteLength(message) > maxMessageBytes) {
+    throw unreadable(at, `its message must have at most ${maxMessageBytes} bytes`);
+  }
+  return { type, reason, message } as const;
+}
+
+function unreadable(at: number, why: string): ConnectError {
+  return new ConnectError(`event ${at}: ${why}`, Code.InvalidArgument);
+}
+
+function assertAnnotations(annotations: Readonly<Record<string, string>>): void {
+  const keys = Object.keys(annotations);
+  if (keys.length > maxAnnotations) {
+    throw new ConnectError(`at most ${maxAnnotations} annotations are kept at once`, Code.InvalidArgument);
+  }
+  const odd = keys.find((key) => qualifiedNameErrors(key).length > 0);
+  if (odd !== undefined) {
+    throw new ConnectError(`annotation ${JSON.stringify(odd)}: its key must be a qualified name`, Code.InvalidArgument);
+  }
 }

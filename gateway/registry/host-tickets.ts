@@ -8,12 +8,26 @@
 import { randomBytes } from "node:crypto";
 import type { User } from "../apimachinery/user.ts";
 
+/** The one object that a call is about. */
+export interface CallObject {
+  /** In the version that the client asked for. */
+  readonly apiVersion: string;
+  readonly kind: string;
+  /** `""`: the resource is cluster-scoped. */
+  readonly namespace: string;
+  readonly name: string;
+  /** `""`: the call doesn't say. */
+  readonly uid: string;
+}
+
 /** What a ticket stands for. */
 export interface TicketHolder {
   /** The store's name in the configuration. */
   readonly store: string;
   readonly user: User;
   readonly requestId: string;
+  /** Made when somebody asks. Undefined: the call is about a collection. */
+  readonly object: (() => CallObject) | undefined;
 }
 
 /** A ticket until `end`. */

@@ -29,8 +29,16 @@ import { createResourceTable } from "./resource-table.ts";
 import type { ResourceClient } from "./store-call.ts";
 import { createStoreConnection, type StoreAddress, type StoreConnection } from "./transport.ts";
 
-export { type HostAuthorize, type HostQuestion, type ListeningHost, serveHost } from "./host-service.ts";
-export { createHostTickets, type HostTickets } from "./host-tickets.ts";
+export {
+  type HostAuthorize,
+  type HostQuestion,
+  type HostRecord,
+  type KeepRecord,
+  type ListeningHost,
+  type RecordedEvent,
+  serveHost,
+} from "./host-service.ts";
+export { type CallObject, createHostTickets, type HostTickets } from "./host-tickets.ts";
 export type * from "./store-call.ts";
 export { WriteConflict } from "./store-call.ts";
 export type { StoreAddress, StoreConnection, StoreTls } from "./transport.ts";

@@ -18,7 +18,7 @@ import {
 } from "../../gen/annex/store/v1/store_pb.js";
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
 import { conflict, modifiedText, type Status, StatusError } from "../apimachinery/status.ts";
-import type { ContextOpener, SaidContext } from "./context.ts";
+import { type ContextOpener, callObject, type SaidContext, uidIn } from "./context.ts";
 import { storeErrorFrom } from "./errors.ts";
 import { createHookClient } from "./hook-client.ts";
 import { SessionBroken } from "./session.ts";
@@ -26,6 +26,7 @@ import {
   type CallContext,
   type InvokeCall,
   type ListPage,
+  type ObjectKey,
   type ReadAt,
   type ResourceClient,
   type StoredObject,
@@ -78,14 +79,20 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
   }
 
   async function call<T>(
-    about: { readonly verb: string; readonly name?: string; readonly caller: CallContext },
+    about: {
+      readonly verb: string;
+      readonly key?: ObjectKey;
+      readonly uid?: () => string;
+      readonly caller: CallContext;
+    },
     work: (context: SaidContext) => Promise<T>,
   ): Promise<T> {
-    const opened = opener(about.caller);
+    const { key, uid, caller } = about;
+    const opened = opener(caller, key && (() => callObject(definition, caller, key, uid?.())));
     try {
       return await work(opened.context);
     } catch (error) {
-      throw failure(error, about.verb, about.name ?? "");
+      throw failure(error, about.verb, key?.name ?? "");
     } finally {
       opened.end();
     }
@@ -121,7 +128,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
     hooks: createHookClient(options),
 
     get: (key, read, caller) =>
-      call({ verb: "get", name: key.name, caller }, async (context) => {
+      call({ verb: "get", key, caller }, async (context) => {
         try {
           const request = { context, resource, key, read: readOf(read) };
           const response = await repeatable(true, () => store.get(request, callOptions(caller)));
@@ -182,7 +189,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
     },
 
     create: (key, uid, json, caller) =>
-      call({ verb: "create", name: key.name, caller }, async (context) => {
+      call({ verb: "create", key, uid: () => uid, caller }, async (context) => {
         const object = { key, uid, json };
         const request = { context, resource, object };
         const response = await repeatable(idempotentWrites, () => store.create(request, callOptions(caller)));
@@ -190,7 +197,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
       }),
 
     update: (key, uid, json, preconditions, caller) =>
-      call({ verb: "update", name: key.name, caller }, async (context) => {
+      call({ verb: "update", key, uid: () => uid, caller }, async (context) => {
         const request = {
           context,
           resource,
@@ -203,7 +210,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
       }),
 
     delete: (key, preconditions, caller) =>
-      call({ verb: "delete", name: key.name, caller }, async (context) => {
+      call({ verb: "delete", key, uid: () => preconditions.uid ?? "", caller }, async (context) => {
         const request = {
           context,
           resource,
@@ -216,7 +223,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
       }),
 
     async invoke(invoke, caller) {
-      const about = { verb: "create", name: invoke.key.name, caller };
+      const about = { verb: "create", key: invoke.key, uid: () => uidIn(invoke.parent?.json), caller };
       try {
         return await call(about, async (context) => {
           const answer = await actions.invoke(invokeRequest(invoke, context), callOptions(caller));
@@ -231,7 +238,8 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
     async *stream(stream, input, caller) {
       const { name } = stream.key;
       const failed = (error: unknown) => withoutConflict(failure(error, "get", name), name);
-      const opened = opener({ ...caller, timeoutMs: 0 });
+      const uid = () => uidIn(stream.parent?.json);
+      const opened = opener({ ...caller, timeoutMs: 0 }, () => callObject(definition, caller, stream.key, uid()));
       const open = { request: invokeRequest(stream, opened.context), subprotocols: [...stream.protocols] };
       async function* requests(): AsyncIterable<StreamRequestInit> {
         yield { frame: { case: "open", value: open } };

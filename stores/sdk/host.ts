@@ -1,16 +1,17 @@
 /**
- * Calls the gateway back about the user of a call: may they do this as well?
+ * Calls the gateway back about a call: may its user do this as well? And what is to be remembered of it?
  *
  *   const host = createHost({ caFile, certFile, keyFile });
  *   async get(call) {
  *     if (!(await host.isAllowed(call, { verb: "read-secret", group, resource, name }))) throw forbidden("...");
+ *     await host.record(call, { events: [{ type: "Normal", reason: "SecretRead", message: "..." }] });
  *
  * The certificate's common name, or a DNS name of it, is this store's name in the gateway's
- * configuration. Who can't be asked says no.
+ * configuration. Who can't be asked says no; a record that nobody keeps is lost, and the call goes on.
  * Source: proto/annex/store/v1/host.proto.
  */
 import { readFileSync } from "node:fs";
-import { type Client, ConnectError, createClient } from "@connectrpc/connect";
+import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { HostService } from "../../gen/annex/store/v1/host_pb.js";
 import { unavailable } from "./errors.ts";
@@ -31,10 +32,24 @@ export type Question =
     }
   | { readonly verb: string; readonly nonResourcePath: string };
 
+/** What is added to the record of a call's request. */
+export interface CallRecord {
+  /** Kubernetes events about its object. `reason` is a word in CamelCase, `message` has at most 1,024 bytes. */
+  readonly events?: readonly {
+    readonly type: "Normal" | "Warning";
+    readonly reason: string;
+    readonly message: string;
+  }[];
+  /** For the audit event, by qualified names. */
+  readonly auditAnnotations?: Readonly<Record<string, string>>;
+}
+
 /** The gateways that call this store, until `close`. */
 export interface Host {
   /** Whether the user of the call may. @throws ConnectError UNAVAILABLE if nobody can say. */
   isAllowed(call: Pick<Call, "host" | "signal">, question: Question): Promise<boolean>;
+  /** Adds to the record of the call's request. @returns whether it is kept. @throws TypeError if it can't be read. */
+  record(call: Pick<Call, "host" | "signal">, record: CallRecord): Promise<boolean>;
   close(): void;
 }
 
@@ -84,6 +99,18 @@ export function createHost(files: TlsFiles): Host {
       } catch (error) {
         if (!(error instanceof ConnectError)) throw error;
         throw Object.assign(unavailable("the gateway can't say what its user may do"), { cause: error });
+      }
+    },
+    async record({ host, signal }, { events = [], auditAnnotations = {} }) {
+      if (host === undefined) return false;
+      const message = { ticket: host.ticket, events: [...events], auditAnnotations: { ...auditAnnotations } };
+      try {
+        await gatewayAt(host.address).client.record(message, { signal, timeoutMs });
+        return true;
+      } catch (error) {
+        if (!(error instanceof ConnectError)) throw error;
+        if (error.code === Code.InvalidArgument) throw new TypeError(error.rawMessage, { cause: error });
+        return false;
       }
     },
     close() {

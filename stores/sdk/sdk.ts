@@ -29,7 +29,7 @@ export {
   unavailable,
 } from "./errors.ts";
 export { type Change, createHistory, type History, historyEvents, idOf } from "./history.ts";
-export { createHost, type Host, type Question } from "./host.ts";
+export { type CallRecord, createHost, type Host, type Question } from "./host.ts";
 export { createKeptObjects, type Keeping, type KeptObjects } from "./kept.ts";
 export { compareKeys } from "./key-order.ts";
 export {

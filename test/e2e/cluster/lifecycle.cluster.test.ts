@@ -1,8 +1,10 @@
 /** What a cluster does to objects that it keeps elsewhere: rights, garbage, namespaces, and a store that is away. */
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { createKubeClient, loadKubeconfig, writeEvent } from "../../../gateway/kubeclient/kubeclient.ts";
 import { root } from "../../support/checkout.ts";
 import { eventually } from "../../support/eventually.ts";
 import { runKubectl } from "../../support/kubectl.ts";
@@ -133,6 +135,17 @@ describe("Annex in a cluster", () => {
       '{"metadata":{"finalizers":null}}',
     ]);
     await eventually(async () => (await get("namespace", "doomed")) === undefined, "the namespace is gone", patience);
+  });
+
+  test("an event that a store records is shown beside its object", async () => {
+    const { apiVersion, kind, metadata } = await create(widget("eventful"));
+    const client = createKubeClient(loadKubeconfig(cluster.kubeconfig), { userAgent: "annex-test" });
+    const about = { apiVersion, kind, namespace: "default", name: "eventful", uid: metadata.uid };
+    const said = { type: "Warning", reason: "PaintIsWet", message: "don't touch", component: "annex.dev/sql" } as const;
+    await writeEvent({ ...said, about }, { client, clock: () => new Date(), uuid: randomUUID });
+    client.close();
+    const shown = await kubectl(["describe", "widget", "eventful", "-n", "default"]);
+    assert.match(shown, /Warning +PaintIsWet +\S+ +annex\.dev\/sql +don't touch/);
   });
 
   test("a creation in a namespace that isn't there is refused", async () => {
