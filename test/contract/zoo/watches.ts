@@ -5,6 +5,10 @@ import type { ListPage, StoredObject, StoreEvent, WatchCall, WatchFrame } from "
 import { capableStore, honestStore, type WholeStore } from "./honest.ts";
 import { type Mutant, mutant, onceIn, pause } from "./mutant.ts";
 
+/** Events that dropped-for-slow keeps for one watcher. */
+const roomEvents = 1_000;
+const eventsOf = (frame: WatchFrame): number => (frame.frame === "events" ? frame.events.length : 0);
+
 type Events = Extract<WatchFrame, { frame: "events" }>;
 
 /** Gives frames in the place of each. */
@@ -263,6 +267,40 @@ export const watchMutants: readonly Mutant[] = [
         },
       };
     },
+  ),
+  mutant(
+    "dropped-for-slow",
+    "drops what a slow watcher has no room for, and goes on",
+    "grafana: a broadcaster that drops events for slow consumers",
+    ["watch.slow-reader", "watch.reliable"],
+    (honest) => ({
+      async *watch(call) {
+        const room: WatchFrame[] = [];
+        let waiting = 0;
+        let arrived = () => {};
+        let isDone = false;
+        const fill = async () => {
+          for await (const frame of honest.watch(call)) {
+            waiting += eventsOf(frame);
+            if (waiting <= roomEvents) room.push(frame);
+            else waiting -= eventsOf(frame);
+            arrived();
+          }
+        };
+        void fill().finally(() => {
+          isDone = true;
+          arrived();
+        });
+        for (;;) {
+          const frame = room.shift();
+          if (frame !== undefined) {
+            waiting -= eventsOf(frame);
+            yield frame;
+          } else if (isDone) return;
+          else await new Promise<void>((resolve) => (arrived = resolve));
+        }
+      },
+    }),
   ),
   mutant(
     "silent-after-reconnect",
