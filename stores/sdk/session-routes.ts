@@ -179,6 +179,7 @@ function createSession(methods: ReadonlyMap<string, UnaryMethod>, state: Serving
     if (calls.size >= maxCalls) return refuse(id, request, "too many calls in flight", Code.ResourceExhausted);
     const call = { request, parts: [], bytes: 0, context: sessionContext(known.method, request) };
     calls.set(id, call);
+    if (request.message?.more) call.context.signal.addEventListener("abort", () => expire(id, call), { once: true });
     gather(id, call, request.message?.data ?? new Uint8Array(), request.message?.more ?? false);
   }
 
@@ -200,6 +201,13 @@ function createSession(methods: ReadonlyMap<string, UnaryMethod>, state: Serving
     void run(id, call, bytes);
   }
 
+  /** Answers a call whose deadline has come before its request was whole: nobody will send the rest. */
+  function expire(id: number, call: Call): void {
+    if (calls.get(id) !== call || call.parts.length === 0) return;
+    forget(id, call);
+    sendError(id, new ConnectError("the deadline is over", Code.DeadlineExceeded));
+  }
+
   async function run(id: number, call: Call, bytes: Uint8Array): Promise<void> {
     const { method, answer } = methods.get(call.request.method) as UnaryMethod;
     try {
@@ -212,7 +220,6 @@ function createSession(methods: ReadonlyMap<string, UnaryMethod>, state: Serving
       sendError(id, ConnectError.from(error, Code.Internal));
     } finally {
       if (calls.get(id) === call) forget(id, call);
-      call.context.finish();
     }
   }
 
@@ -232,6 +239,7 @@ function createSession(methods: ReadonlyMap<string, UnaryMethod>, state: Serving
     calls.delete(id);
     pendingBytes -= call.bytes;
     call.bytes = 0;
+    call.context.finish();
   }
 
   function close(): void {
