@@ -7,8 +7,10 @@
 import { create } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { jsonEqual, parseJson } from "../../gateway/apimachinery/json.ts";
+import { ActionService } from "../../gen/annex/store/v1/action_pb.js";
 import { CatalogService, type DescribeResponse, Lifecycle } from "../../gen/annex/store/v1/catalog_pb.js";
 import { type ErrorDetail, ErrorDetailSchema } from "../../gen/annex/store/v1/error_pb.js";
+import { HookService } from "../../gen/annex/store/v1/hook_pb.js";
 import {
   Projection,
   type ReadConsistency,
@@ -16,12 +18,14 @@ import {
   type Selector,
   type StoredObject,
 } from "../../gen/annex/store/v1/object_pb.js";
+import { SessionService } from "../../gen/annex/store/v1/session_pb.js";
 import { type SelectorCoverage, StoreService } from "../../gen/annex/store/v1/store_pb.js";
 import { Health } from "../../gen/grpc/health/v1/health_pb.js";
 import { type Connection, dial, type Protocol, type TlsFiles } from "./connection.ts";
 import type { StoreProcess } from "./process.ts";
 import { Broken, hold } from "./promise.ts";
 import { keyText, type Recorder } from "./recorder.ts";
+import { FrameSession, type SessionOptions, sessionTransport } from "./session.ts";
 import { certifyUser, type Subject } from "./subject.ts";
 import { type Change, Watcher } from "./watcher.ts";
 
@@ -31,6 +35,9 @@ export interface Endpoint {
   readonly catalog: Client<typeof CatalogService>;
   readonly store: Client<typeof StoreService>;
   readonly health: Client<typeof Health>;
+  readonly action: Client<typeof ActionService>;
+  readonly hook: Client<typeof HookService>;
+  readonly session: Client<typeof SessionService>;
 }
 
 /** Makes the clients of an endpoint. */
@@ -40,6 +47,9 @@ export function createEndpoint(transport: Transport, address: string): Endpoint 
     catalog: createClient(CatalogService, transport),
     store: createClient(StoreService, transport),
     health: createClient(Health, transport),
+    action: createClient(ActionService, transport),
+    hook: createClient(HookService, transport),
+    session: createClient(SessionService, transport),
   };
 }
 
@@ -123,7 +133,7 @@ export class Kit {
   readonly catalog: Endpoint["catalog"];
   readonly subject: Subject;
   readonly #watchers: Watcher[] = [];
-  readonly #connections: Connection[] = [];
+  readonly #connections: { close(): void }[] = [];
   #counter = 0;
 
   constructor(parts: KitParts) {
@@ -207,10 +217,28 @@ export class Kit {
 
   /** Opens a connection over the store's own socket, closed with the kit. */
   socket(): Endpoint {
+    return createEndpoint(this.#socket(), this.endpoint.address);
+  }
+
+  /** Opens a session over a connection of its own, closed with the kit. */
+  session(options: SessionOptions = {}): FrameSession {
+    const session = new FrameSession(this.socket().session, options);
+    this.#connections.push(session);
+    return session;
+  }
+
+  /** An endpoint whose unary calls go by a session. */
+  bySession(): { readonly endpoint: Endpoint; readonly session: FrameSession } {
+    const session = this.session();
+    const transport = sessionTransport(session, this.#socket(), [this.parts.recorder.of(0)]);
+    return { endpoint: createEndpoint(transport, this.endpoint.address), session };
+  }
+
+  #socket(): Transport {
     const { address } = this.endpoint;
     const connection = dial(address, { tls: this.parts.tls, interceptors: [this.parts.recorder.of(0)] });
     this.#connections.push(connection);
-    return createEndpoint(connection.transport, address);
+    return connection.transport;
   }
 
   /** Deletes an object at the revision that it was made with. */

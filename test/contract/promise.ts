@@ -24,7 +24,7 @@ export interface Needs {
   /** One revision counter for the whole store. */
   readonly storeScope?: boolean;
   /** A protocol beside gRPC, or an optional service. */
-  readonly offers?: "connect" | "reflection" | "status" | "watchDescription";
+  readonly offers?: "connect" | "reflection" | "status" | "watchDescription" | "session";
   /** More than one address. */
   readonly replicas?: boolean;
   /** A process that can be killed and paused. */

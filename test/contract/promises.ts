@@ -14,6 +14,7 @@ import { historyReadPromises } from "./promises/exact-reads.ts";
 import { historyPromises } from "./promises/history.ts";
 import { objectPromises } from "./promises/objects.ts";
 import { readPromises } from "./promises/reads.ts";
+import { sessionPromises } from "./promises/sessions.ts";
 import { updatePromises } from "./promises/update.ts";
 import { watchPromises } from "./promises/watch.ts";
 import { watchStartPromises } from "./promises/watch-starts.ts";
@@ -31,6 +32,7 @@ export const promises: readonly ContractPromise[] = [
   ...dryRunPromises,
   ...objectPromises,
   ...connectPromises,
+  ...sessionPromises,
   ...readPromises,
   ...collectionPromises,
   ...historyReadPromises,

@@ -6,6 +6,7 @@
  */
 import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { CatalogService, type DescribeResponse, RevisionScope } from "../../gen/annex/store/v1/catalog_pb.js";
+import { SessionService } from "../../gen/annex/store/v1/session_pb.js";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.js";
 import { removeObjects } from "./clean-up.ts";
 import { type Connection, type DialOptions, dial, type Protocol, type TlsFiles } from "./connection.ts";
@@ -227,6 +228,7 @@ async function offersOf(line: Line, { tls, addresses, process }: CertifyOptions)
     await present("connect", () => createClient(CatalogService, connect.transport).describe({}));
     await present("status", () => catalog.status({}));
     await present("watchDescription", () => first(createClient(CatalogService, grpc.transport).watchDescription({})));
+    await present("session", () => first(createClient(SessionService, grpc.transport).open(greeting())));
     await present("reflection", () =>
       first(createClient(ServerReflection, grpc.transport).serverReflectionInfo(listServices())),
     );
@@ -235,6 +237,10 @@ async function offersOf(line: Line, { tls, addresses, process }: CertifyOptions)
     grpc.close();
   }
   return offers;
+}
+
+async function* greeting() {
+  yield { frames: [{ frame: { case: "hello" as const, value: {} } }] };
 }
 
 async function* listServices() {

@@ -9,11 +9,12 @@ import { promises } from "../promises.ts";
 import { type CertifyReport, certify } from "../run.ts";
 import type { Mutant } from "./mutant.ts";
 import { readMutants } from "./reads.ts";
+import { sessionMutants } from "./sessions.ts";
 import { watchMutants } from "./watches.ts";
 import { writeMutants } from "./writes.ts";
 
 /** Every mutant; names are unique. */
-export const mutants: readonly Mutant[] = [...writeMutants, ...readMutants, ...watchMutants];
+export const mutants: readonly Mutant[] = [...writeMutants, ...readMutants, ...sessionMutants, ...watchMutants];
 /** What is checked in process: chaos needs a process that can be killed. */
 export const zooPromises: readonly ContractPromise[] = promises.filter(({ level }) => level !== "chaos");
 
