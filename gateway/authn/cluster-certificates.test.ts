@@ -110,6 +110,19 @@ test("followClusterCertificates() reaches connections that are open when an auth
   close();
 });
 
+test("followClusterCertificates() reads other headers, and other names may be the proxy, as soon as it is told", async () => {
+  const { known, tell, close } = await follow(published);
+  const renamed = { ...published, "requestheader-username-headers": '["X-Other-User"]' };
+  await tell("MODIFIED", renamed);
+  assert.equal(await known("old"), 401);
+  assert.equal(await known("old", { "x-other-user": "eve" }), "eve");
+  await tell("MODIFIED", { ...renamed, "requestheader-allowed-names": '["another-proxy"]' });
+  assert.equal(await known("old", { "x-other-user": "eve" }), 401);
+  await tell("MODIFIED", published);
+  assert.equal(await known("old", { "x-other-user": "eve" }), "ann");
+  close();
+});
+
 test("followClusterCertificates() believes nobody where nothing is said, or is said no more", async () => {
   const none = await follow(undefined);
   assert.deepEqual([await none.known("old"), await none.known("direct")], ["system:anonymous", "system:anonymous"]);

@@ -8,7 +8,7 @@ import { root } from "../support/checkout.ts";
 const folder = join(root, "test/seed");
 const rows = readFileSync(join(folder, "README.md"), "utf8")
   .split("\n")
-  .filter((line) => line.startsWith("| ") && !line.startsWith("| the seed |"))
+  .filter((line) => line.startsWith("| ") && !/^\| the (seed|cluster) \|/.test(line))
   .map((line) =>
     line
       .split("|")

@@ -46,7 +46,7 @@ function kubeconfig(files: ServingFolder, name: string, server: string): string 
   return name;
 }
 
-async function startAsking(t: TestContext, files: ServingFolder, authorization: object) {
+async function startAsking(t: TestContext, files: ServingFolder, sections: object) {
   const config = parseGatewayConfig(
     JSON.stringify({
       apiVersion: "gateway.annex.dev/v1alpha1",
@@ -54,7 +54,7 @@ async function startAsking(t: TestContext, files: ServingFolder, authorization: 
       listen: { host: "127.0.0.1", port: 0, certFile: "tls.crt", keyFile: "tls.key" },
       authentication: { clientCAFile: "ca.crt" },
       admission: { namespaceLifecycle: false },
-      ...authorization,
+      ...sections,
     }),
     join(files.folder, "gateway.yaml"),
   );
@@ -63,13 +63,47 @@ async function startAsking(t: TestContext, files: ServingFolder, authorization: 
   t.after(() => gateway.drain());
   const client = await issueClient(files.authority, "somebody");
   const agent = new Agent({ ca: files.authority.cert, ...client, keepAlive: false });
-  return async (path: string) => {
-    const [response] = await once(request(new URL(path, gateway.url), { agent }).end(), "response");
+  return async (path: string, headers: Record<string, string> = {}) => {
+    const [response] = await once(request(new URL(path, gateway.url), { agent, headers }).end(), "response");
     let text = "";
     for await (const chunk of response.setEncoding("utf8")) text += chunk;
     return { status: response.statusCode, text };
   };
 }
+
+test("a TokenReview webhook is asked at its own address, before the host cluster; a token that neither knows is a 401", async (t) => {
+  const files = await createServingFolder(t);
+  const knows =
+    (known: string) =>
+    (_path: string, { spec }: Json) => ({
+      kind: "TokenReview",
+      status: spec.token === known ? { authenticated: true, user: { username: `owner of ${known}` } } : {},
+    });
+  const webhook = await startHost(t, files, knows("theirs"));
+  const host = await startHost(t, files, knows("the-cluster-s"));
+  const ask = await startAsking(t, files, {
+    cluster: { kubeconfigFile: kubeconfig(files, "host", host.url) },
+    authentication: {
+      cluster: { certificates: false },
+      webhook: { kubeconfigFile: kubeconfig(files, "webhook", `${webhook.url}/authenticate`), audiences: ["annex"] },
+    },
+  });
+  const said = async (token: string) => {
+    const { status, text } = await ask("/version", { Authorization: `Bearer ${token}` });
+    return [status, /User \\"([^"\\]*)/.exec(text)?.[1]];
+  };
+  assert.deepEqual(await said("theirs"), [403, "owner of theirs"]);
+  assert.deepEqual(await said("the-cluster-s"), [403, "owner of the-cluster-s"]);
+  assert.deepEqual(await said("nobody-s"), [401, undefined]);
+  assert.deepEqual(
+    webhook.asked.map(({ path, token, body }) => [path, token, body.spec.token, body.spec.audiences]),
+    ["theirs", "the-cluster-s", "nobody-s"].map((token) => ["/authenticate", "Bearer our-token", token, ["annex"]]),
+  );
+  assert.deepEqual(
+    host.asked.map(({ path, body }) => [path, body.spec.token]),
+    ["the-cluster-s", "nobody-s"].map((token) => ["/apis/authentication.k8s.io/v1/tokenreviews", token]),
+  );
+});
 
 test("a SubjectAccessReview webhook is asked at its own address, before the host cluster", async (t) => {
   const files = await createServingFolder(t);

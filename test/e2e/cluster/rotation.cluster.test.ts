@@ -89,7 +89,7 @@ describe("rotation in a cluster", () => {
     const { requests, failures } = await load.stop();
     t.diagnostic(`${requests} requests through kube-apiserver`);
     assert.deepEqual(failures, []);
-    assert.ok(requests > 100, String(requests));
+    assert.ok(requests >= 100, String(requests));
   });
 });
 

@@ -4,7 +4,8 @@
  *
  * NAME is a part of a file's name; none: all but those that are run by name only. Where Go is missing it
  * says what it skips; a sample says so itself. Several programs and real time take part: a file that
- * fails is run once more, and the end says so.
+ * fails is run once more, and the end says so. It also says how many passed and how long that took, with
+ * Kubernetes' programs apart: building them takes many minutes once, and none as long as they are kept.
  */
 import { spawnSync } from "node:child_process";
 import { glob } from "node:fs/promises";
@@ -21,6 +22,7 @@ const byNameOnly = [join("test", "differential")];
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(names: readonly string[]): Promise<number> {
+  const began = performance.now();
   const files = await testFiles(names);
   if (files.length === 0) {
     console.log(`no test over a cluster is named ${names.join(" or ")}`);
@@ -33,6 +35,7 @@ async function main(names: readonly string[]): Promise<number> {
   } else if (overKubernetes.length > 0) await buildBinaries(undefined, console.log);
   const run = missing === undefined ? files : files.filter(isSample);
   if (run.length === 0) return 0;
+  const built = performance.now();
   // One file at a time: each has a control plane of its own, or compiles on every core.
   const again: string[] = [];
   const failed: string[] = [];
@@ -44,7 +47,9 @@ async function main(names: readonly string[]): Promise<number> {
   for (const file of again) {
     console.log(`${file} failed${failed.includes(file) ? " twice" : " once, and passed when it was run again"}`);
   }
-  console.log(`${run.length - failed.length} of ${run.length} files passed`);
+  const minutes = (from: number, to: number) => ((to - from) / 60_000).toFixed(1);
+  const took = `${minutes(began, performance.now())} minutes, ${minutes(began, built)} of them for Kubernetes' programs`;
+  console.log(`${run.length - failed.length} of ${run.length} files passed in ${took}`);
   return failed.length === 0 ? 0 : 1;
 }
 
