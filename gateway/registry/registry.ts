@@ -20,6 +20,7 @@ import { HookService } from "../../gen/annex/store/v1/hook_pb.js";
 import { StoreService } from "../../gen/annex/store/v1/store_pb.js";
 import type { ResourceDefinition, ResourceTable } from "../apimachinery/resource.ts";
 import { serviceUnavailable } from "../apimachinery/status.ts";
+import { type Breaker, createBreaker } from "./breaker.ts";
 import { contextOpener } from "./context.ts";
 import { convertingClient } from "./converting-client.ts";
 import { DefinitionFault, definitionFrom } from "./definition.ts";
@@ -109,6 +110,8 @@ interface StoreEntry {
   readonly config: StoreConfig;
   readonly connection: StoreConnection;
   readonly catalog: Client<typeof CatalogService>;
+  /** What stands between the verbs and the connection. */
+  readonly breaker: Breaker;
   readonly stop: AbortController;
   state: StoreReport["state"];
   message: string;
@@ -146,10 +149,22 @@ export function createRegistry(options: RegistryOptions): Registry {
     for (const config of stores) {
       if (entries.has(config.name)) continue;
       const connection = connect(config);
+      const catalog = createClient(CatalogService, connection.transport);
       const entry: StoreEntry = {
         config,
         connection,
-        catalog: createClient(CatalogService, connection.transport),
+        catalog,
+        breaker: createBreaker({
+          transport: connection.transport,
+          async probe(timeoutMs) {
+            const request = { gateway: gatewayInfo(), ifNotDigest: entry.description?.digest ?? "" };
+            await catalog.describe(request, { timeoutMs });
+          },
+          log: {
+            info: (message) => log.info({ store: config.name }, message),
+            warn: (message) => log.warn({ store: config.name }, message),
+          },
+        }),
         stop: new AbortController(),
         state: "connecting",
         message: "",
@@ -167,6 +182,7 @@ export function createRegistry(options: RegistryOptions): Registry {
 
   function leave(entry: StoreEntry): void {
     entry.stop.abort();
+    entry.breaker.close();
     entry.connection.close();
   }
 
@@ -264,9 +280,10 @@ export function createRegistry(options: RegistryOptions): Registry {
   }
 
   async function judge(entry: StoreEntry, description: DescribeResponse): Promise<void> {
-    const store = createClient(StoreService, entry.connection.transport);
-    const actions = createClient(ActionService, entry.connection.transport);
-    const hooks = createClient(HookService, entry.connection.transport);
+    const { transport } = entry.breaker;
+    const store = createClient(StoreService, transport);
+    const actions = createClient(ActionService, transport);
+    const hooks = createClient(HookService, transport);
     const definitions: ResourceDefinition[] = [];
     const refused: Refusal[] = [];
     let isWaiting = false;
@@ -349,8 +366,8 @@ export function createRegistry(options: RegistryOptions): Registry {
     stores: () =>
       [...entries.values()].map((entry) => ({
         name: entry.config.name,
-        state: entry.state,
-        message: entry.message,
+        state: entry.breaker.isRefusing() ? "away" : entry.state,
+        message: entry.breaker.isRefusing() ? "the store does not answer" : entry.message,
         refused: entry.refused.map(({ group, plural, reason }) => ({ resource: `${plural}.${group}`, reason })),
       })),
     configure,

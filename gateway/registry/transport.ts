@@ -6,7 +6,7 @@
  * Compression is off on both sides: it doubles what a call costs, and the other end is near.
  */
 import { readFileSync } from "node:fs";
-import type { ClientSessionOptions, SecureClientSessionOptions } from "node:http2";
+import type { ClientSessionOptions, Http2Session, SecureClientSessionOptions } from "node:http2";
 import { connect } from "node:net";
 import type { Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
@@ -37,6 +37,9 @@ export interface StoreConnection {
   close(): void;
 }
 
+/** What a transport needs of a session manager. */
+type SharedConnection = Pick<Http2SessionManager, "authority" | "request" | "notifyResponseByteRead">;
+
 /** A message may hold an object of the largest size and a list chunk: the bound against a broken store. */
 const readMaxBytes = 64 * 1024 * 1024;
 /** A connection that answers no ping for this long is taken for dead. */
@@ -53,7 +56,7 @@ export function createStoreConnection(store: StoreAddress): StoreConnection {
   const sessionManager = new Http2SessionManager(baseUrl(store), pings, nodeOptions(store));
   const options = {
     baseUrl: baseUrl(store),
-    sessionManager,
+    sessionManager: withHeardErrors(sessionManager),
     useBinaryFormat: true,
     acceptCompression: [],
     readMaxBytes,
@@ -66,6 +69,27 @@ export function createStoreConnection(store: StoreAddress): StoreConnection {
     close() {
       transport.close();
       sessionManager.abort();
+    },
+  };
+}
+
+/**
+ * The manager stops listening to a connection that it has given up, and may still destroy it with the
+ * error of a late ping: nobody would hear that, and an error that nobody hears ends the process.
+ */
+function withHeardErrors(manager: Http2SessionManager): SharedConnection {
+  const heard = new WeakSet<Http2Session>();
+  return {
+    authority: manager.authority,
+    notifyResponseByteRead: (stream) => manager.notifyResponseByteRead(stream),
+    async request(...asked) {
+      const stream = await manager.request(...asked);
+      const { session } = stream;
+      if (session !== undefined && !heard.has(session)) {
+        heard.add(session);
+        session.on("error", () => {});
+      }
+      return stream;
     },
   };
 }
