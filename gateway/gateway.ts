@@ -14,6 +14,7 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { type Admit, admitAll } from "./admission/admission.ts";
+import { formatGroupVersion } from "./apimachinery/gvk.ts";
 import type { ResourceDefinition, ResourceVersionDefinition, ServedResource } from "./apimachinery/resource.ts";
 import { finishInSlices } from "./apimachinery/steps.ts";
 import { createFieldManagement } from "./apply/apply.ts";
@@ -30,12 +31,14 @@ import {
   type RawReply,
   type RawRequest,
 } from "./listen/listen.ts";
+import { createMetrics, type Figures, type Metrics } from "./metrics/metrics.ts";
 import { createOpenApi, type NameReplacements } from "./openapi/openapi.ts";
 import {
   createHostTickets,
   createRegistry,
   type HostAuthorize,
   type KeepRecord,
+  type Registry,
   type StoreConfig,
   type StoreReport,
   serveHost,
@@ -45,7 +48,7 @@ import { compileSchemaSteps, type Schema } from "./schema/schema.ts";
 import { createHandler } from "./server.ts";
 import { present, presentInSlices, type VerbTools } from "./verbs/verbs.ts";
 import { gatewayVersion } from "./version.ts";
-import { createWatchCache } from "./watchcache/watchcache.ts";
+import { createWatchCache, type WatchCache } from "./watchcache/watchcache.ts";
 
 /** Where the gateway listens by itself; TLS always. */
 export interface ListenOptions {
@@ -83,6 +86,8 @@ export interface GatewayOptions {
   readonly hostService?: HostServiceOptions;
   /** Requests at once. Default: kube-apiserver's numbers. */
   readonly flowControl?: { readonly maxReadOnlyInFlight: number; readonly maxMutatingInFlight: number };
+  /** What else counts into the same figures, and ends with the gateway. Default: its own. */
+  readonly metrics?: Metrics;
   /** Default: no delay, and a minute for what is in flight. */
   readonly shutdown?: { readonly delaySeconds: number; readonly deadlineSeconds: number };
   readonly log: GatewayLog;
@@ -149,11 +154,13 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const schemas = new WeakMap<ResourceVersionDefinition, Schema>();
   const tables = new WeakMap<ResourceVersionDefinition, TableColumns>();
   const fields = createFieldManagement();
-  const state = { isShuttingDown: false, isRegistered: false };
+  const state = { isShuttingDown: false, isRegistered: false, registeredVersions: new Set<string>() };
   const registered = Promise.withResolvers<void>();
   const version = versionDocument(gatewayVersion, options.effectiveVersion);
+  const { metrics = createMetrics(version) } = options;
 
   const authentication = givenAuthentication(options.authenticator, log);
+  authentication.onAttempt?.(metrics.access.authenticated);
   const { authorizer } = options;
   const hostService = options.hostService && (await startHostService(options.hostService, authorizer, log));
   const registry = createRegistry({
@@ -162,12 +169,14 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     admit: (definition) => compileDefinition(definition, schemas),
     ...(hostService === undefined ? {} : { tickets: hostService.tickets }),
     versionOrder: options.versionOrder === "registration" ? "registration" : undefined,
+    observe: metrics.stores.called,
     log,
   });
   const schemaOf = (version: ResourceVersionDefinition) => schemas.get(version);
   const watchcache = createWatchCache({
     registry,
     log,
+    observe: (definition) => metrics.watches.copy(definition, registry.storeOf(definition)),
     presenterOf: (definition) => ({
       now: (version, stored, revision) => present(schemaOf, definition, version, stored, revision),
       inSlices: (version, stored, revision) => presentInSlices(schemaOf, { definition, version }, stored, revision),
@@ -185,8 +194,10 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     authorize: (request, verb, name) =>
       assertAllowed(authorizer, attributesOf({ ...request.info, verb, name }, request.user), request.info.path),
     admit: options.admit ?? admitAll,
+    observeWatch: metrics.watches.watch,
   };
   const health = createHealth({
+    observe: metrics.checked,
     checks: [
       { name: "ping", endpoints: ["healthz", "livez", "readyz"], check: () => undefined },
       {
@@ -204,16 +215,24 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const handle = createHandler({
     registry,
     authentication,
-    authorizer: noticingAggregator(authorizer, (user) => {
-      log.info({ user }, "kube-apiserver's aggregation layer has found this gateway");
-      state.isRegistered = true;
-      registered.resolve();
+    authorizer: noticingAggregator(authorizer, {
+      onSeen(user) {
+        log.info({ user }, "kube-apiserver's aggregation layer has found this gateway");
+        state.isRegistered = true;
+        registered.resolve();
+      },
+      onGroupVersion(groupVersion) {
+        if (registry.table().resources.some((definition) => groupVersionsOf(definition).includes(groupVersion)))
+          state.registeredVersions.add(groupVersion);
+      },
     }),
-    flowControl: createFlowControl({
-      maxReadOnly: flowControl.maxReadOnlyInFlight,
-      maxMutating: flowControl.maxMutatingInFlight,
-    }),
+    flowControl: createFlowControl(
+      { maxReadOnly: flowControl.maxReadOnlyInFlight, maxMutating: flowControl.maxMutatingInFlight },
+      metrics.inFlight,
+    ),
     health,
+    metrics,
+    figures: () => figuresOf(registry, watchcache, state),
     openApi: createOpenApi({ names: options.openApiNames ?? {} }),
     version,
     tools,
@@ -226,6 +245,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     registry.close();
     fields.close();
     authentication.close();
+    metrics.close();
     await hostService?.close();
   };
   const listening = options.listener === "none" ? undefined : listenerOptions(options.listener);
@@ -261,6 +281,33 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
       })),
     configureStores: (stores) => registry.configure(stores.map(storeConfig)),
   };
+}
+
+/** Gives how stores and feeds are now, and what of them kube-apiserver has asked for. */
+function figuresOf(
+  registry: Registry,
+  watchcache: WatchCache,
+  state: { readonly isRegistered: boolean; readonly registeredVersions: ReadonlySet<string> },
+): Figures {
+  const { resources } = registry.table();
+  const stores = registry.stores().map(({ name, state: now, sessions, refused }) => {
+    const mine = resources.filter((definition) => registry.storeOf(definition) === name);
+    const feeds = mine.flatMap((definition) => {
+      const figures = watchcache.figures(definition);
+      return figures === undefined ? [] : [{ group: definition.group, resource: definition.plural, ...figures }];
+    });
+    const groupVersions = [...new Set(mine.flatMap(groupVersionsOf))].map((groupVersion) => {
+      const [group = "", version = ""] = groupVersion.split("/");
+      return { group, version, isRegistered: state.registeredVersions.has(groupVersion) };
+    });
+    return { name, state: now, sessions, refused: refused.length, groupVersions, feeds };
+  });
+  return { isRegistered: state.isRegistered, stores };
+}
+
+/** `group/version` of each version that is served. */
+function groupVersionsOf({ group, versions }: ResourceDefinition): string[] {
+  return versions.filter(({ served }) => served).map(({ name }) => formatGroupVersion(group, name));
 }
 
 async function startHostService(options: HostServiceOptions, authorizer: Authorizer, log: GatewayLog) {

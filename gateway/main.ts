@@ -14,6 +14,7 @@ import {
 import { createAuthorizer, createClusterAuthorization } from "./authz/authz.ts";
 import type { ConfiguredIssuer, GatewayConfig } from "./config.ts";
 import { createGateway, type HostServiceOptions, type RunningGateway } from "./gateway.ts";
+import { versionDocument } from "./health/health.ts";
 import {
   createKubeClient,
   inClusterEndpoint,
@@ -22,6 +23,7 @@ import {
   loadKubeconfig,
   writeEvent,
 } from "./kubeclient/kubeclient.ts";
+import { createMetrics } from "./metrics/metrics.ts";
 import { gatewayVersion } from "./version.ts";
 
 export type { HttpRequest } from "./apimachinery/http.ts";
@@ -65,9 +67,12 @@ export async function startGateway(config: GatewayConfig, { log }: { log: Logger
   const { authentication, authorization } = config;
   const manifests = authorization.rbacFiles.map((file) => ({ file, text: readFileSync(file, "utf8") }));
   const clients = clientsOf(config);
+  const metrics = createMetrics(versionDocument(gatewayVersion));
+  const observe = metrics.access.decided;
   const common = { random: Math.random, log };
   const users = createClusterAuthentication({
     ...common,
+    observe: metrics.access,
     cluster: authentication.cluster && { ...authentication.cluster, client: clients.host() },
     webhook: authentication.webhook && {
       ...authentication.webhook,
@@ -77,6 +82,7 @@ export async function startGateway(config: GatewayConfig, { log }: { log: Logger
   });
   const roles = createClusterAuthorization({
     ...common,
+    observe,
     mode: authorization.cluster,
     client: authorization.cluster === "none" ? undefined : clients.host(),
     webhook: authorization.webhook && {
@@ -93,6 +99,7 @@ export async function startGateway(config: GatewayConfig, { log }: { log: Logger
     users.cluster?.close();
     roles.close();
     clients.close();
+    metrics.close();
   };
   try {
     await inTime(users.cluster?.synced(), syncTimeoutMs, "the host cluster doesn't say whose certificates count");
@@ -110,6 +117,7 @@ export async function startGateway(config: GatewayConfig, { log }: { log: Logger
         allowedPaths: authorization.alwaysAllowPaths,
         manifests,
         more: roles.authorizers,
+        observe,
       }),
       ...(namespaces === undefined ? {} : { admit: namespaces.admit }),
       listener: config.listen,
@@ -118,6 +126,7 @@ export async function startGateway(config: GatewayConfig, { log }: { log: Logger
         : { hostService: { ...config.hostService, ...recordIn(config, clients) } }),
       flowControl: config.flowControl,
       shutdown: config.shutdown,
+      metrics,
       log,
     });
     return {

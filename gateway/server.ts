@@ -2,7 +2,7 @@
  * Joins the rooms: one function from a request to its answer, in the order of Kubernetes' filters.
  *
  *   audit id → request info → deadline → authentication → impersonation → seat → authorization
- *     → discovery, OpenAPI, health or a verb → answer, with warnings
+ *     → discovery, OpenAPI, health, metrics or a verb → answer, with warnings → log, metrics
  *
  * What a room throws becomes an answer here: a Status in the language that the client reads, a plain
  * text where Kubernetes answers one, and for anything else the text of a panic, while the log gets
@@ -18,11 +18,19 @@ import { type Status, StatusError } from "./apimachinery/status.ts";
 import { TextError, UnreadableRequest } from "./apimachinery/text-error.ts";
 import { anonymousUser, type User } from "./apimachinery/user.ts";
 import { type Authenticating, actingUser } from "./authn/authn.ts";
-import { type Authorizer, assertAllowed, assertMayImpersonate, attributesOf, forbiddenFor } from "./authz/authz.ts";
+import {
+  type Authorizer,
+  assertAllowed,
+  assertMayImpersonate,
+  attributesOf,
+  forbiddenFor,
+  timedAuthorizer,
+} from "./authz/authz.ts";
 import { answerDiscovery } from "./discovery/discovery.ts";
 import { dispatchVerb } from "./dispatch.ts";
 import { type FlowControl, tooManyAnswer } from "./flowcontrol/flowcontrol.ts";
 import type { Health } from "./health/health.ts";
+import type { Figures, Metrics, SeenRequest } from "./metrics/metrics.ts";
 import { negotiateAnswer, takesProtobuf } from "./negotiation/negotiation.ts";
 import type { OpenApi } from "./openapi/openapi.ts";
 import type { Registry } from "./registry/registry.ts";
@@ -48,6 +56,9 @@ export interface ServerRooms {
   readonly health: Health;
   readonly openApi: OpenApi;
   readonly version: JsonObject;
+  readonly metrics: Metrics;
+  /** Gives what metrics are read of only when somebody looks. */
+  readonly figures: () => Figures;
   readonly tools: VerbTools;
   readonly log: {
     info(fields: object, message: string): void;
@@ -71,9 +82,13 @@ interface Passage {
 }
 
 /** Makes the function that answers requests. It never rejects. */
-export function createHandler(rooms: ServerRooms): (request: HttpRequest) => Promise<HttpAnswer> {
+export function createHandler(given: ServerRooms): (request: HttpRequest) => Promise<HttpAnswer> {
+  const { metrics } = given;
+  const asked = timedAuthorizer(given.authorizer, metrics.access.authorized);
+  const rooms = { ...given, asked };
   return async (request) => {
     const started = performance.now();
+    const seconds = () => (performance.now() - started) / 1000;
     const auditId = auditIdOf(request.header("audit-id"), rooms.tools.uuid);
     const warnings = createWarnings();
     let passage: Passage | undefined;
@@ -111,12 +126,55 @@ export function createHandler(rooms: ServerRooms): (request: HttpRequest) => Pro
         status: finished.status,
         user: passage?.user?.name,
         impersonator: passage?.impersonator?.name,
-        ms: Math.round((performance.now() - started) * 10) / 10,
+        ms: Math.round(seconds() * 10_000) / 10,
       },
       "request",
     );
-    return finished;
+    return counted(finished, seenRequest(request, passage, rooms), metrics, seconds);
   };
+}
+
+/** What metrics tell requests apart by. */
+function seenRequest(request: HttpRequest, passage: Passage | undefined, { registry }: ServerRooms): SeenRequest {
+  const info = passage?.info;
+  return {
+    method: request.method,
+    info,
+    dryRun: passage?.query.get("dryRun") ?? [],
+    contentType: request.header("content-type"),
+    resource: info?.isResourceRequest
+      ? registry.table().find(info.apiGroup, info.apiVersion, info.resource)
+      : undefined,
+  };
+}
+
+/** Counts a whole answer now, and what lasts when it ends. */
+function counted(answer: HttpAnswer, seen: SeenRequest, { requests }: Metrics, seconds: () => number): HttpAnswer {
+  const { body, status: code } = answer;
+  const begin = (): (() => void) => {
+    const end = requests.lasting(seen);
+    return () => {
+      end();
+      requests.answered(seen, { code, bytes: undefined, seconds: seconds() });
+    };
+  };
+  if (isStreamBody(body)) {
+    const start: typeof body.start = (sink) => {
+      sink.onClose(begin());
+      body.start(sink);
+    };
+    return { ...answer, body: { start } };
+  }
+  if (isSocketBody(body)) {
+    const open: typeof body.open = (socket) => {
+      socket.signal.addEventListener("abort", begin(), { once: true });
+      body.open(socket);
+    };
+    return { ...answer, body: { protocol: body.protocol, open } };
+  }
+  const bytes = body instanceof Uint8Array ? body.length : body.reduce((sum, { length }) => sum + length, 0);
+  requests.answered(seen, { code, bytes, seconds: seconds() });
+  return answer;
 }
 
 /**
@@ -136,7 +194,7 @@ function lasts(request: HttpRequest, info: RequestInfo, { registry }: ServerRoom
   return found?.kind === "stream";
 }
 
-async function passThrough(passage: Passage, rooms: ServerRooms): Promise<HttpAnswer> {
+async function passThrough(passage: Passage, rooms: ServerRooms & { readonly asked: Authorizer }): Promise<HttpAnswer> {
   const { info, warnings } = passage;
   const sent = await rooms.authentication.authenticate(passage.request);
   passage.user = sent.user;
@@ -151,7 +209,7 @@ async function passThrough(passage: Passage, rooms: ServerRooms): Promise<HttpAn
   const leave = rooms.flowControl.enter({ verb: info.verb, groups: user.groups, isLongRunning: isLongLived });
   if (leave === undefined) return tooManyAnswer();
   try {
-    await assertAllowed(rooms.authorizer, attributesOf(info, user), request.uri);
+    await assertAllowed(rooms.asked, attributesOf(info, user), request.uri);
     return await route(passage, user, rooms);
   } finally {
     leave();
@@ -163,6 +221,8 @@ async function route(passage: Passage, user: User, rooms: ServerRooms): Promise<
   const table = rooms.registry.table();
   const health = rooms.health.answer(info.path, query);
   if (health !== undefined) return health;
+  const metrics = await rooms.metrics.answer({ method: request.method, path: info.path }, rooms.figures);
+  if (metrics !== undefined) return await compressed(metrics, request);
   if (info.path === "/version")
     return whole(
       200,

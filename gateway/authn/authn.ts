@@ -11,8 +11,8 @@
  * Source: apiserver pkg/authentication/authenticatorfactory/delegating.go, pkg/endpoints/filters/authentication.go.
  */
 import type { HttpRequest } from "../apimachinery/http.ts";
-import { unauthorized } from "../apimachinery/status.ts";
 import { anonymousUser, systemUnauthenticated, type User } from "../apimachinery/user.ts";
+import { type Attempt, authenticatingBy } from "./attempts.ts";
 import { type Authorities, assertApart, createAuthorityFile } from "./authority-file.ts";
 import { bearerAuthenticator, staticTokens, type TokenAuthenticator, unionTokens } from "./bearer.ts";
 import type { Certificate } from "./certificate.ts";
@@ -25,11 +25,13 @@ import { createWatchedFile, type Log, type WatchFile, watchOnDisk } from "./watc
 import { webSocketAuthenticator } from "./websocket.ts";
 import { x509Authenticator } from "./x509.ts";
 
+export type { Attempt } from "./attempts.ts";
 export type { TokenAuthenticator } from "./bearer.ts";
 export { createClusterAuthentication } from "./cluster-authentication.ts";
 export { givenAuthentication } from "./given.ts";
 export { actingUser } from "./impersonation.ts";
 export { issuedTokens, type JwtIssuer } from "./jwt.ts";
+export type { ObserveTokens } from "./token-cache.ts";
 export { type Authenticator, unionAuthenticator } from "./union.ts";
 
 /** Who asks, and what the answer's Warning headers should say about how it was asked. */
@@ -75,6 +77,8 @@ export interface Authenticating {
   clientCas(): string;
   /** Calls back whenever `clientCas` gives something else, so that TLS can name the right authorities. */
   onClientCas(listener: () => void): void;
+  /** Calls back with what came of each request's credentials. Without it nothing is counted. */
+  onAttempt?(listener: (attempt: Attempt) => void): void;
   /** Stops watching files. */
   close(): void;
 }
@@ -134,17 +138,19 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
   }
   const union = unionAuthenticator([...authenticators, ...(options.more ?? [])]);
 
+  async function identify(request: HttpRequest): Promise<Authentication | undefined> {
+    const warnings: string[] = [];
+    const user = await union(request, (text) => warnings.push(text));
+    if (user === undefined && !options.anonymous) return undefined;
+    return {
+      user: user === undefined ? anonymous : withAuthenticatedGroup(user),
+      warnings,
+      request: withoutCredentials(request, frontProxy?.()),
+    };
+  }
+
   return {
-    async authenticate(request) {
-      const warnings: string[] = [];
-      const user = await known(union, request, warnings, log);
-      if (user === undefined && !options.anonymous) throw unauthorized();
-      return {
-        user: user === undefined ? anonymous : withAuthenticatedGroup(user),
-        warnings,
-        request: withoutCredentials(request, frontProxy?.()),
-      };
-    },
+    ...authenticatingBy(identify, log),
     clientCas: () =>
       [...bundles.values(), ...(cluster === undefined ? [] : [cluster])].map((one) => one.pem()).join("\n"),
     onClientCas: (listener) => void listeners.push(listener),
@@ -170,20 +176,3 @@ function frontProxyOf(
 }
 
 const anonymous: User = { name: anonymousUser, uid: "", groups: [systemUnauthenticated], extra: {} };
-
-async function known(
-  authenticator: Authenticator,
-  request: HttpRequest,
-  warnings: string[],
-  log: Log,
-): Promise<User | undefined> {
-  try {
-    return await authenticator(request, (text) => warnings.push(text));
-  } catch (error) {
-    log.warn(
-      { error: (error as Error).message, remoteAddress: request.remoteAddress },
-      "unable to authenticate a request",
-    );
-    throw unauthorized();
-  }
-}

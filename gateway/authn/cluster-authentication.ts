@@ -2,7 +2,7 @@
 import type { KubeClient } from "../kubeclient/kubeclient.ts";
 import type { TokenAuthenticator } from "./bearer.ts";
 import { type ClusterCertificates, followClusterCertificates } from "./cluster-certificates.ts";
-import { cachedTokens } from "./token-cache.ts";
+import { cachedTokens, type ObserveTokens } from "./token-cache.ts";
 import { reviewedTokens } from "./token-review.ts";
 import type { Log } from "./watched-file.ts";
 
@@ -25,6 +25,8 @@ export interface ClusterAuthenticationOptions {
     | { readonly client: KubeClient; readonly audiences: readonly string[]; readonly cacheMs: number }
     | undefined;
   readonly random: () => number;
+  /** Is told how the caches of tokens do. */
+  readonly observe?: ObserveTokens;
   readonly log: Log;
 }
 
@@ -39,16 +41,17 @@ const cacheMs = 10_000;
 
 /** Makes them. The clients stay open; `cluster` must be closed, also by the authentication that takes it. */
 export function createClusterAuthentication(options: ClusterAuthenticationOptions): ClusterAuthentication {
-  const { cluster, webhook, random, log } = options;
+  const { cluster, webhook, random, observe, log } = options;
   const now = () => performance.now();
   const tokens: TokenAuthenticator[] = [];
   if (webhook !== undefined) {
     const { client, audiences } = webhook;
-    tokens.push(cachedTokens(reviewedTokens({ client, path: "", audiences, random }), { ttlMs: webhook.cacheMs, now }));
+    const reviewed = reviewedTokens({ client, path: "", audiences, random });
+    tokens.push(cachedTokens(reviewed, { ttlMs: webhook.cacheMs, now, observe }));
   }
   if (cluster?.tokens) {
     const { client, audiences } = cluster;
-    tokens.push(cachedTokens(reviewedTokens({ client, audiences, random }), { ttlMs: cacheMs, now }));
+    tokens.push(cachedTokens(reviewedTokens({ client, audiences, random }), { ttlMs: cacheMs, now, observe }));
   }
   return {
     cluster: cluster?.certificates ? followClusterCertificates({ client: cluster.client, random, log }) : undefined,

@@ -5,7 +5,8 @@
  * failures are both a 401, and why is for the log alone.
  * Source: rancher/steve pkg/ext (ExtensionAPIServerOptions.Authenticator).
  */
-import { unauthorized } from "../apimachinery/status.ts";
+import type { HttpRequest } from "../apimachinery/http.ts";
+import { authenticatingBy } from "./attempts.ts";
 import type { Authenticating } from "./authn.ts";
 import { withoutCredentials } from "./credentials.ts";
 import type { Authenticator } from "./union.ts";
@@ -14,21 +15,13 @@ import type { Log } from "./watched-file.ts";
 /** Gives the authentication of a function; one that is whole already is given back. */
 export function givenAuthentication(given: Authenticator | Authenticating, log: Log): Authenticating {
   if (typeof given !== "function") return given;
+  const identify = async (request: HttpRequest) => {
+    const warnings: string[] = [];
+    const user = await given(request, (text) => warnings.push(text));
+    return user && { user, warnings, request: withoutCredentials(request) };
+  };
   return {
-    async authenticate(request) {
-      const warnings: string[] = [];
-      let user: Awaited<ReturnType<Authenticator>>;
-      try {
-        user = await given(request, (text) => warnings.push(text));
-      } catch (error) {
-        log.warn(
-          { error: (error as Error).message, remoteAddress: request.remoteAddress },
-          "unable to authenticate a request",
-        );
-      }
-      if (user === undefined) throw unauthorized();
-      return { user, warnings, request: withoutCredentials(request) };
-    },
+    ...authenticatingBy(identify, log),
     clientCas: () => "",
     onClientCas: () => {},
     close: () => {},

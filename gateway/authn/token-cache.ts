@@ -9,12 +9,21 @@ import { createHmac, randomBytes } from "node:crypto";
 import type { User } from "../apimachinery/user.ts";
 import type { TokenAuthenticator } from "./bearer.ts";
 
+/** Is told how the cache does. */
+export interface ObserveTokens {
+  /** A token was judged, with or without asking. */
+  tokenAsked(status: "hit" | "miss", seconds: number): void;
+  /** Somebody was asked, and did or didn't answer. */
+  tokenFetched(status: "ok" | "error"): void;
+}
+
 /** How long answers count. */
 export interface TokenCacheOptions {
   /** How long a token's user is believed, and how long that it has none. */
   readonly ttlMs: number;
   /** In ms. */
   readonly now: () => number;
+  readonly observe?: ObserveTokens | undefined;
 }
 
 /** Tokens in use at once: 5,000 nodes and 10,000 service accounts, twice. A few hundred bytes each. */
@@ -26,7 +35,10 @@ interface Entry {
 }
 
 /** Gives an authenticator that asks `userOf` only for what it doesn't know. */
-export function cachedTokens(userOf: TokenAuthenticator, { ttlMs, now }: TokenCacheOptions): TokenAuthenticator {
+export function cachedTokens(
+  userOf: TokenAuthenticator,
+  { ttlMs, now, observe }: TokenCacheOptions,
+): TokenAuthenticator {
   const key = randomBytes(32);
   // In order of their time to live, which is the same for all.
   const entries = new Map<string, Entry>();
@@ -34,13 +46,24 @@ export function cachedTokens(userOf: TokenAuthenticator, { ttlMs, now }: TokenCa
 
   async function ask(digest: string, token: string): Promise<User | undefined> {
     try {
-      const user = await userOf(token);
+      const user = await fetched(token);
       entries.delete(digest);
       entries.set(digest, { user, until: now() + ttlMs });
       sweep();
       return user;
     } finally {
       asking.delete(digest);
+    }
+  }
+
+  async function fetched(token: string): Promise<User | undefined> {
+    try {
+      const user = await userOf(token);
+      observe?.tokenFetched("ok");
+      return user;
+    } catch (error) {
+      observe?.tokenFetched("error");
+      throw error;
     }
   }
 
@@ -52,14 +75,19 @@ export function cachedTokens(userOf: TokenAuthenticator, { ttlMs, now }: TokenCa
   }
 
   return (token) => {
+    const began = now();
+    const tell = (status: "hit" | "miss") => observe?.tokenAsked(status, (now() - began) / 1000);
     const digest = createHmac("sha256", key).update(token).digest("base64");
     const entry = entries.get(digest);
-    if (entry !== undefined && entry.until > now()) return entry.user;
+    if (entry !== undefined && entry.until > began) {
+      tell("hit");
+      return entry.user;
+    }
     let asked = asking.get(digest);
     if (asked === undefined) {
       asked = ask(digest, token);
       asking.set(digest, asked);
     }
-    return asked;
+    return asked.finally(() => tell("miss"));
   };
 }

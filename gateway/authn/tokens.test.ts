@@ -67,6 +67,11 @@ test("reviewedTokens() fails where it isn't told", async () => {
 test("cachedTokens() asks once for many, remembers yes and no for a moment, and failures not at all", async () => {
   let now = 0;
   const asked: string[] = [];
+  const told: string[] = [];
+  const observe = {
+    tokenAsked: (status: string) => told.push(status),
+    tokenFetched: (status: string) => told.push(status),
+  };
   const waiting: PromiseWithResolvers<User | undefined>[] = [];
   const userOf = cachedTokens(
     (token) => {
@@ -75,7 +80,7 @@ test("cachedTokens() asks once for many, remembers yes and no for a moment, and 
       waiting.push(answer);
       return answer.promise;
     },
-    { ttlMs: 10_000, now: () => now },
+    { ttlMs: 10_000, now: () => now, observe },
   );
   const many = [userOf("a"), userOf("a"), userOf("b")];
   waiting[0]?.resolve(user("ann"));
@@ -87,6 +92,7 @@ test("cachedTokens() asks once for many, remembers yes and no for a moment, and 
   assert.equal((await userOf("a"))?.name, "ann");
   assert.equal(await userOf("b"), undefined);
   assert.deepEqual(asked, ["a", "b"]);
+  assert.deepEqual(told.sort(), ["hit", "hit", "miss", "miss", "miss", "ok", "ok"]);
   now = 10_000;
   const late = [userOf("a"), userOf("a")];
   waiting[2]?.reject(new Error("no answer"));
@@ -95,6 +101,7 @@ test("cachedTokens() asks once for many, remembers yes and no for a moment, and 
   waiting[3]?.resolve(user("ann"));
   assert.equal((await again)?.name, "ann");
   assert.deepEqual(asked, ["a", "b", "a", "a"]);
+  assert.deepEqual(told.sort(), ["error", "hit", "hit", ...Array(6).fill("miss"), "ok", "ok", "ok"]);
 });
 
 const tokens = [

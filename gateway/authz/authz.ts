@@ -12,6 +12,7 @@ import { formatGroupWord } from "../apimachinery/gvk.ts";
 import { StatusError } from "../apimachinery/status.ts";
 import { escapeMarkup, internalServerError, type TextError } from "../apimachinery/text-error.ts";
 import { type Attributes, type Authorizer, groupsAuthorizer, pathsAuthorizer, unionAuthorizer } from "./authorizer.ts";
+import { countedAuthorizer, type ObserveDecision } from "./observed.ts";
 import { createRbacRules, rbacAuthorizer } from "./rbac.ts";
 import { loadRbacManifests, type RbacManifest } from "./rbac-manifest.ts";
 
@@ -29,6 +30,7 @@ export {
 } from "./authorizer.ts";
 export { type ClusterAuthorization, createClusterAuthorization } from "./cluster-authorization.ts";
 export { type ClusterRbac, followClusterRbac } from "./cluster-rbac.ts";
+export { type AuthorizerDecision, type ObserveDecision, timedAuthorizer } from "./observed.ts";
 export { createRbacRules, type RbacLookup, type RbacRules, rbacAuthorizer } from "./rbac.ts";
 export { loadRbacManifests, ManifestError, parseRbacManifest, type RbacManifest } from "./rbac-manifest.ts";
 export type { Binding, PolicyRule, RbacObject, Role, RoleRef, Subject } from "./rbac-objects.ts";
@@ -41,15 +43,23 @@ export interface AuthorizationOptions {
   readonly manifests?: readonly RbacManifest[];
   /** Asked last, in order. */
   readonly more?: readonly Authorizer[];
+  /** Is told which of them decided. */
+  readonly observe?: ObserveDecision;
 }
 
 /**
  * Gives the authorizer of a server: groups, paths, RBAC from manifests, and more.
  * @throws ManifestError naming file, line and field of each fault in a manifest.
  */
-export function createAuthorizer({ allowedPaths, manifests = [], more = [] }: AuthorizationOptions): Authorizer {
+export function createAuthorizer(options: AuthorizationOptions): Authorizer {
+  const { allowedPaths, manifests = [], more = [], observe } = options;
   const rules = createRbacRules(loadRbacManifests(manifests));
-  return unionAuthorizer([groupsAuthorizer(), pathsAuthorizer(allowedPaths), rbacAuthorizer(rules), ...more]);
+  return unionAuthorizer([
+    countedAuthorizer(groupsAuthorizer(), { type: "AlwaysAllowGroups", name: "system:masters" }, observe),
+    countedAuthorizer(pathsAuthorizer(allowedPaths), { type: "AlwaysAllowPaths", name: "paths" }, observe),
+    countedAuthorizer(rbacAuthorizer(rules), { type: "RBAC", name: "files" }, observe),
+    ...more,
+  ]);
 }
 
 /**

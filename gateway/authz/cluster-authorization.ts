@@ -9,6 +9,7 @@ import type { KubeClient } from "../kubeclient/kubeclient.ts";
 import { accessSetAuthorizer } from "./access-set.ts";
 import type { Authorizer } from "./authorizer.ts";
 import { type ClusterRbac, type ClusterRbacOptions, followClusterRbac } from "./cluster-rbac.ts";
+import { countedAuthorizer, type ObserveDecision } from "./observed.ts";
 import { rbacAuthorizer } from "./rbac.ts";
 import { reviewAuthorizer } from "./subject-access-review.ts";
 
@@ -21,6 +22,8 @@ export interface ClusterAuthorizationOptions extends Omit<ClusterRbacOptions, "c
   readonly webhook:
     | { readonly client: Pick<KubeClient, "request">; readonly allowedMs: number; readonly otherwiseMs: number }
     | undefined;
+  /** Is told which of them decided. */
+  readonly observe?: ObserveDecision;
 }
 
 /** Authorizers that may follow the cluster, until `close`. */
@@ -33,17 +36,20 @@ export interface ClusterAuthorization {
 
 /** Makes them. @throws TypeError if the mode needs a client and there is none. */
 export function createClusterAuthorization(options: ClusterAuthorizationOptions): ClusterAuthorization {
-  const { mode, client, webhook, random, log } = options;
+  const { mode, client, webhook, random, observe, log } = options;
   const authorizers: Authorizer[] = [];
+  const add = (type: string, name: string, authorizer: Authorizer) =>
+    void authorizers.push(countedAuthorizer(authorizer, { type, name }, observe));
   let followed: ClusterRbac | undefined;
-  if (webhook !== undefined) authorizers.push(reviewAuthorizer({ ...webhook, path: "", random, log }));
+  if (webhook !== undefined) add("Webhook", "webhook", reviewAuthorizer({ ...webhook, path: "", random, log }));
   if (mode !== "none") {
     if (client === undefined) throw new TypeError(`authorization by ${mode} needs a client of the host cluster`);
     if (mode !== "review") followed = followClusterRbac({ ...options, client });
-    if (followed !== undefined && mode === "accessSets") authorizers.push(accessSetAuthorizer(followed.rules));
+    if (followed !== undefined && mode === "accessSets")
+      add("AccessSets", "cluster", accessSetAuthorizer(followed.rules));
     else {
-      if (followed !== undefined) authorizers.push(rbacAuthorizer(followed.rules));
-      authorizers.push(reviewAuthorizer({ client, random, log }));
+      if (followed !== undefined) add("RBAC", "cluster", rbacAuthorizer(followed.rules));
+      add("Webhook", "cluster", reviewAuthorizer({ client, random, log }));
     }
   }
   return {

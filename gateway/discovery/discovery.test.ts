@@ -108,6 +108,8 @@ test("answerDiscovery() lists the paths, sorted", () => {
     "/apis/example.com/v1beta1",
     "/healthz",
     "/livez",
+    "/metrics",
+    "/metrics/slis",
     "/openapi/v2",
     "/openapi/v3",
     "/readyz",

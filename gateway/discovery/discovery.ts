@@ -50,7 +50,16 @@ const verbOrder: readonly ResourceVerb[] = [
 ];
 const subresourceVerbs: readonly ResourceVerb[] = ["get", "patch", "update"];
 const aggregatedParameters = "g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-const otherPaths = ["/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"];
+const otherPaths = [
+  "/healthz",
+  "/livez",
+  "/metrics",
+  "/metrics/slis",
+  "/openapi/v2",
+  "/openapi/v3",
+  "/readyz",
+  "/version",
+];
 
 /** Answers a discovery request; undefined if the path is none, or of a group or version that isn't served. */
 export function answerDiscovery(request: DiscoveryRequest, table: ResourceTable): DiscoveryAnswer | undefined {

@@ -47,3 +47,16 @@ test("tooManyAnswer() is kube-apiserver's", () => {
   });
   assert.equal(String(answer.body), "Too many requests, please try again later.\n");
 });
+
+test("enter() tells how many seats of a kind are taken, whenever that changes", () => {
+  const told: string[] = [];
+  const flow = createFlowControl({ maxReadOnly: 2, maxMutating: 1 }, (kind, taken) => told.push(`${kind} ${taken}`));
+  const leave = flow.enter(read);
+  flow.enter(read);
+  flow.enter(read);
+  flow.enter(write);
+  flow.enter({ ...write, groups: ["system:masters"] });
+  leave?.();
+  leave?.();
+  assert.deepEqual(told, ["readOnly 1", "readOnly 2", "mutating 1", "readOnly 1"]);
+});

@@ -31,23 +31,26 @@ const readOnlyVerbs = new Set(["get", "list", "watch"]);
 /** Seconds after which a client that found no seat should come back: kube-apiserver's guess. */
 const retryAfterSeconds = 1;
 
+/** Is told how many seats of a kind are taken, whenever that changes. */
+export type ObserveSeats = (kind: "readOnly" | "mutating", taken: number) => void;
+
 /** Makes the seats. */
-export function createFlowControl(limits: FlowLimits): FlowControl {
+export function createFlowControl(limits: FlowLimits, observe: ObserveSeats = () => {}): FlowControl {
   const seats = {
-    readOnly: { taken: 0, limit: limits.maxReadOnly },
-    mutating: { taken: 0, limit: limits.maxMutating },
+    readOnly: { name: "readOnly" as const, taken: 0, limit: limits.maxReadOnly },
+    mutating: { name: "mutating" as const, taken: 0, limit: limits.maxMutating },
   };
   return {
     enter({ verb, groups, isLongRunning }) {
       if (isLongRunning) return () => {};
       const kind = readOnlyVerbs.has(verb) ? seats.readOnly : seats.mutating;
       if (kind.taken >= kind.limit) return groups.includes(systemMasters) ? () => {} : undefined;
-      kind.taken++;
+      observe(kind.name, ++kind.taken);
       let isFreed = false;
       return () => {
         if (isFreed) return;
         isFreed = true;
-        kind.taken--;
+        observe(kind.name, --kind.taken);
       };
     },
   };

@@ -49,7 +49,8 @@ test("answer() gives each check by its own path, and nothing else below", () => 
 
 test("createHealth() tells a detail by its own path and among the others, and lets it fail nothing", () => {
   const detail = { name: "extra", endpoints: ["readyz"] as const, isDetail: true, check: () => "not yet" };
-  const health = createHealth({ checks: [detail] });
+  const told: unknown[] = [];
+  const health = createHealth({ checks: [detail], observe: (...said) => told.push(said) });
   const ask = (path: string, query = new Map<string, string[]>()) => {
     const { status, body } = health.answer(path, query) ?? { status: 0, body: Buffer.from("") };
     return [status, String(body)];
@@ -58,6 +59,8 @@ test("createHealth() tells a detail by its own path and among the others, and le
   const verbose = "[-]extra failed: reason withheld\nreadyz check passed\n";
   assert.deepEqual(ask("/readyz", new Map([["verbose", [""]]])), [200, verbose]);
   assert.deepEqual(ask("/readyz/extra"), [500, "internal server error: not yet\n"]);
+  ask("/readyz", new Map([["exclude", ["extra"]]]));
+  assert.deepEqual(told, Array(3).fill(["extra", "readyz", false]));
 });
 
 test("versionDocument() names the Kubernetes that is followed", () => {

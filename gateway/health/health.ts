@@ -29,13 +29,22 @@ export interface Health {
 
 const endpoints: readonly HealthEndpoint[] = ["healthz", "livez", "readyz"];
 
+/** Is told what a check said. */
+export type ObserveCheck = (name: string, endpoint: HealthEndpoint, isFine: boolean) => void;
+
 /** Makes the endpoints over the given checks, which are asked in order. */
-export function createHealth({ checks }: { readonly checks: readonly HealthCheck[] }): Health {
+export function createHealth(options: {
+  readonly checks: readonly HealthCheck[];
+  readonly observe?: ObserveCheck;
+}): Health {
+  const { checks, observe = () => {} } = options;
   return {
     answer(path, query) {
       const endpoint = endpoints.find((name) => path === `/${name}` || path.startsWith(`/${name}/`));
       if (endpoint === undefined) return undefined;
-      const mine = checks.filter((one) => one.endpoints.includes(endpoint));
+      const mine = checks
+        .filter((one) => one.endpoints.includes(endpoint))
+        .map((one) => observed(one, endpoint, observe));
       if (path === `/${endpoint}`) return answerAll(endpoint, mine, query);
       const found = mine.find((one) => path === `/${endpoint}/${one.name}`);
       if (found === undefined) return undefined;
@@ -45,6 +54,15 @@ export function createHealth({ checks }: { readonly checks: readonly HealthCheck
       return text(500, `internal server error: ${why}\n`);
     },
   };
+}
+
+function observed(one: HealthCheck, endpoint: HealthEndpoint, observe: ObserveCheck): HealthCheck {
+  const check = () => {
+    const why = one.check();
+    observe(one.name, endpoint, why === undefined);
+    return why;
+  };
+  return { ...one, check };
 }
 
 function answerAll(

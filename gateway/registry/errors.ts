@@ -103,8 +103,8 @@ function reasoned(detail: ErrorDetail, fallback: StatusError): StatusError {
   return new StatusError({ ...fallback.status, reason: detail.reason });
 }
 
-/** A socket that can't be opened, or broke, comes as a system error somewhere behind the code. */
-function isConnectionError(error: ConnectError): boolean {
+/** Whether a socket can't be opened, or broke: that comes as a system error somewhere behind the code. */
+export function isConnectionError(error: ConnectError): boolean {
   for (let cause: unknown = error.cause; cause instanceof Error; cause = cause.cause) {
     if (systemError.test((cause as NodeJS.ErrnoException).code ?? "")) return true;
   }

@@ -25,6 +25,7 @@ import { contextOpener } from "./context.ts";
 import { convertingClient } from "./converting-client.ts";
 import { DefinitionFault, definitionFrom } from "./definition.ts";
 import type { HostTickets } from "./host-tickets.ts";
+import { type ObserveCall, observedTransport } from "./observed-transport.ts";
 import { createResourceClient } from "./resource-client.ts";
 import { createResourceTable } from "./resource-table.ts";
 import type { ResourceClient } from "./store-call.ts";
@@ -40,6 +41,7 @@ export {
   serveHost,
 } from "./host-service.ts";
 export { type CallObject, createHostTickets, type HostTickets } from "./host-tickets.ts";
+export type { ObserveCall, StoreCallOutcome } from "./observed-transport.ts";
 export type * from "./store-call.ts";
 export { WriteConflict } from "./store-call.ts";
 export type { StoreAddress, StoreConnection, StoreTls } from "./transport.ts";
@@ -55,6 +57,8 @@ export interface StoreReport {
   readonly state: "connecting" | "ready" | "away";
   /** Why it is not ready; `""` if it is. */
   readonly message: string;
+  /** Sessions with it that are open. */
+  readonly sessions: number;
   readonly refused: readonly { readonly resource: string; readonly reason: string }[];
 }
 
@@ -66,6 +70,8 @@ export interface Registry {
   /** Gives the client of a resource of the present table. @throws StatusError 503 if it is no longer served. */
   client(definition: ResourceDefinition): ResourceClient;
   stores(): readonly StoreReport[];
+  /** Gives the name of the store that serves a resource; `""` if none does now. */
+  storeOf(definition: ResourceDefinition): string;
   /** Takes a new list of stores: new ones are asked, missing ones leave the table. */
   configure(stores: readonly StoreConfig[]): void;
   close(): void;
@@ -83,6 +89,8 @@ export interface RegistryOptions {
   readonly versionOrder?: ResourceTable["versionOrder"] | undefined;
   /** By which stores call back. Default: they can't. */
   readonly tickets?: HostTickets;
+  /** Is told of each call to a store. */
+  readonly observe?: ObserveCall;
   /** Default: connections over the network. A test gives its own. */
   readonly connect?: (store: StoreConfig) => StoreConnection;
 }
@@ -148,8 +156,11 @@ export function createRegistry(options: RegistryOptions): Registry {
     }
     for (const config of stores) {
       if (entries.has(config.name)) continue;
-      const connection = connect(config);
-      const catalog = createClient(CatalogService, connection.transport);
+      const opened = connect(config);
+      const { observe } = options;
+      const transport = observe ? observedTransport(opened.transport, config.name, observe) : opened.transport;
+      const connection = { ...opened, transport };
+      const catalog = createClient(CatalogService, transport);
       const entry: StoreEntry = {
         config,
         connection,
@@ -368,8 +379,11 @@ export function createRegistry(options: RegistryOptions): Registry {
         name: entry.config.name,
         state: entry.breaker.isRefusing() ? "away" : entry.state,
         message: entry.breaker.isRefusing() ? "the store does not answer" : entry.message,
+        sessions: entry.connection.sessions?.() ?? 0,
         refused: entry.refused.map(({ group, plural, reason }) => ({ resource: `${plural}.${group}`, reason })),
       })),
+    storeOf: (definition) =>
+      [...entries.values()].find((entry) => entry.definitions.includes(definition))?.config.name ?? "",
     configure,
     close() {
       for (const entry of entries.values()) leave(entry);

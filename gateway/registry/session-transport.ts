@@ -15,6 +15,8 @@ import { openSession, type Session } from "./session.ts";
 
 /** A transport with a life. */
 export interface SessionTransport extends Transport {
+  /** How many sessions are open: one, or none, and for a while its predecessor. */
+  sessions(): number;
   /** Ends its session, and opens no other. */
   close(): void;
 }
@@ -85,6 +87,7 @@ export function createSessionTransport({ plain, maxMessageBytes }: SessionTransp
       return answered(method, await open.call(method, message, { signal, timeoutMs }));
     },
     stream: (...call) => plain.stream(...call),
+    sessions: () => [...sessions].filter((one) => one.isOpen).length,
     close() {
       isClosed = true;
       for (const one of sessions) one.end();

@@ -33,6 +33,8 @@ export interface StoreTls {
 /** A way to call a store, until it is closed. */
 export interface StoreConnection {
   readonly transport: Transport;
+  /** How many sessions are open. Default: none. */
+  sessions?(): number;
   /** Ends the calls that are under way, and the connection. */
   close(): void;
 }
@@ -66,6 +68,7 @@ export function createStoreConnection(store: StoreAddress): StoreConnection {
   const transport = createSessionTransport({ plain, maxMessageBytes: readMaxBytes });
   return {
     transport,
+    sessions: () => transport.sessions(),
     close() {
       transport.close();
       sessionManager.abort();

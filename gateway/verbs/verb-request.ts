@@ -44,6 +44,14 @@ export interface RequestBody {
   readonly bytes: number;
 }
 
+/** Is told what one watch is sent. */
+export interface ObserveWatch {
+  /** An event, with its size in bytes. */
+  event(bytes: number): void;
+  /** Its client did not read, and was cut off. */
+  terminated(): void;
+}
+
 /** What all verbs share, made once by the server. */
 export interface VerbTools {
   readonly registry: Registry;
@@ -60,6 +68,8 @@ export interface VerbTools {
   authorize(request: VerbRequest, verb: string, name: string): Promise<void>;
   /** Lets a write pass that the cluster has nothing against. @throws StatusError. */
   readonly admit: Admit;
+  /** Gives who is told what a watch of this resource is sent. */
+  observeWatch(resource: ServedResource): ObserveWatch;
 }
 
 /** Gives the resource as messages name it. */

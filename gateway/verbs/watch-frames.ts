@@ -12,6 +12,7 @@ import type { ResourceVersionDefinition } from "../apimachinery/resource.ts";
 import { StatusError } from "../apimachinery/status.ts";
 import type { EventRenderer, EventType } from "../render/render.ts";
 import type { CachedObject } from "../watchcache/watchcache.ts";
+import type { ObserveWatch } from "./verb-request.ts";
 
 /** What a watch makes goes in here. */
 export interface WatchFrames {
@@ -34,6 +35,7 @@ export interface WatchFramesOptions {
   readonly sink: ByteSink;
   readonly renderer: EventRenderer;
   readonly version: ResourceVersionDefinition;
+  readonly observe: Pick<ObserveWatch, "event">;
 }
 
 /**
@@ -49,8 +51,13 @@ export type CellsOf = (
 const rowsAtOnce = 100;
 
 /** Makes each frame as it is added. */
-export function directFrames({ sink, renderer, version }: WatchFramesOptions): WatchFrames {
+export function directFrames({ sink, renderer, version, observe }: WatchFramesOptions): WatchFrames {
   let pending: Buffer[] = [];
+
+  function add(frame: Buffer): void {
+    observe.event(frame.length);
+    pending.push(frame);
+  }
 
   function frameOf(type: EventType, object: CachedObject, shared: Map<string, Buffer> | undefined): Buffer {
     if (!renderer.isShared || shared === undefined) return renderer.event(type, object.view(version));
@@ -70,8 +77,8 @@ export function directFrames({ sink, renderer, version }: WatchFramesOptions): W
   }
 
   return {
-    event: (type, object, shared) => void pending.push(frameOf(type, object, shared)),
-    frame: (frame) => void pending.push(frame),
+    event: (type, object, shared) => add(frameOf(type, object, shared)),
+    frame: add,
     flush,
     onDrain: (callback) => sink.onDrain(callback),
     get queuedBytes() {
@@ -90,7 +97,8 @@ interface Row {
 }
 
 /** Makes rows with the store's cells. What the store fails with is told as an ERROR event, the last one. */
-export function tabulatedFrames({ sink, renderer, version }: WatchFramesOptions, cellsOf: CellsOf): WatchFrames {
+export function tabulatedFrames(options: WatchFramesOptions, cellsOf: CellsOf): WatchFrames {
+  const { sink, renderer, version, observe } = options;
   const waiting: (Buffer | Row)[] = [];
   const drainers: (() => void)[] = [];
   let waitingBytes = 0;
@@ -131,6 +139,7 @@ export function tabulatedFrames({ sink, renderer, version }: WatchFramesOptions,
     const frames = items.map((item) =>
       Buffer.isBuffer(item) ? item : renderer.event(item.type, item.view, cells?.[row++]),
     );
+    for (const frame of frames) observe.event(frame.length);
     for (const item of items) waitingBytes -= sizeOf(item);
     if (sink.write(Buffer.concat(frames)) || sink.queuedBytes === 0) return;
     await new Promise<void>((resolve) => {

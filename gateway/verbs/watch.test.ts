@@ -28,6 +28,7 @@ function created(revision: bigint, after: CachedObject): FeedEvent {
 /** A sink that has taken nothing until `drain`. */
 function slowSink() {
   const types: string[] = [];
+  let bytesWritten = 0;
   const aborted: number[] = [];
   const drainers: (() => void)[] = [];
   const sink: ByteSink & { queuedBytes: number } = {
@@ -35,6 +36,7 @@ function slowSink() {
     closed: false,
     write(bytes) {
       sink.queuedBytes += bytes.length;
+      bytesWritten += bytes.length;
       for (const line of Buffer.from(bytes).toString().trimEnd().split("\n")) types.push(JSON.parse(line).type);
       return false;
     },
@@ -47,12 +49,13 @@ function slowSink() {
     sink.queuedBytes = 0;
     for (const drainer of drainers.splice(0)) drainer();
   };
-  return { sink, types, aborted, drain };
+  return { sink, types, aborted, drain, bytesWritten: () => bytesWritten };
 }
 
-/** A watch of these objects at revision 7, into the sink, and who listens to its feed. A Table's rows never come. */
+/** A watch of these objects at revision 7, into the sink, who listens to its feed, and what was counted. A Table's rows never come. */
 async function startWatch(objects: readonly CachedObject[], sink: ByteSink, as: "" | "Table" = "") {
   const subscribers: Subscriber[] = [];
+  const counted: (number | "terminated")[] = [];
   const feed = {
     revision: 7n,
     ready: async () => {},
@@ -77,17 +80,21 @@ async function startWatch(objects: readonly CachedObject[], sink: ByteSink, as: 
     registry: { client: () => ({ hooks: { tabulate } }) },
     columnsOf: () => compileTable([]),
     random: () => 0,
+    observeWatch: () => ({
+      event: (bytes: number) => void counted.push(bytes),
+      terminated: () => void counted.push("terminated"),
+    }),
   };
   const { body } = await watch(request, tools as unknown as VerbTools, options);
   if (isStreamBody(body)) body.start(sink);
-  return subscribers;
+  return { subscribers, counted };
 }
 
 test("watch() sends no bookmark until the last of the initial objects is on its way", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
-  const { sink, types, drain } = slowSink();
+  const { sink, types, drain, bytesWritten } = slowSink();
   const objects = Array.from({ length: 150 }, (_, at) => cached(`w${at}`));
-  const subscribers = await startWatch(objects, sink);
+  const { subscribers, counted } = await startWatch(objects, sink);
   t.mock.timers.tick(60_000);
   assert.deepEqual([types, subscribers.length], [Array(100).fill("ADDED"), 0]);
   drain();
@@ -95,17 +102,23 @@ test("watch() sends no bookmark until the last of the initial objects is on its 
   assert.deepEqual([types, subscribers.length], [Array(150).fill("ADDED"), 1]);
   t.mock.timers.tick(60_000);
   assert.deepEqual(types.slice(150), ["BOOKMARK"]);
+  assert.equal(counted.length, 151, "each frame is counted");
+  assert.equal(
+    counted.reduce<number>((sum, bytes) => sum + Number(bytes), 0),
+    bytesWritten(),
+  );
 });
 
 test("watch() cuts off a Table whose rows the store doesn't make, once more than 8 MiB wait", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
   const { sink, types, aborted } = slowSink();
-  const [subscriber] = await startWatch([], sink, "Table");
+  const { subscribers, counted } = await startWatch([], sink, "Table");
+  const [subscriber] = subscribers;
   const json = Buffer.alloc(1024 * 1024);
   for (let revision = 8n; revision < 16n; revision++) {
     subscriber?.events([created(revision, cached(`w${revision}`, json))]);
   }
   assert.deepEqual([types, aborted], [[], []]);
   subscriber?.events([created(16n, cached("w16", json))]);
-  assert.deepEqual([types, aborted], [[], [0]]);
+  assert.deepEqual([types, aborted, counted], [[], [0], ["terminated"]]);
 });

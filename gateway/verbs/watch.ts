@@ -19,7 +19,7 @@ import type { CachedObject, Feed, FeedEvent } from "../watchcache/watchcache.ts"
 import { sightOf } from "./ownership.ts";
 import { keyRange, parseSelection, type Selection } from "./selection.ts";
 import { isTabulated, tabulate } from "./tabulate.ts";
-import { callOf, type VerbRequest, type VerbTools } from "./verb-request.ts";
+import { callOf, type ObserveWatch, type VerbRequest, type VerbTools } from "./verb-request.ts";
 import { directFrames, tabulatedFrames, type WatchFrames } from "./watch-frames.ts";
 
 /** A watch without timeoutSeconds lasts between this and twice this: clients must not all return at once. */
@@ -83,7 +83,8 @@ export async function watch(request: VerbRequest, tools: VerbTools, options: Lis
           sink.end();
           return;
         }
-        const made = { sink, renderer, version: request.resource.version };
+        const observe = tools.observeWatch(request.resource);
+        const made = { sink, renderer, version: request.resource.version, observe };
         stream({
           sink,
           feed,
@@ -96,6 +97,7 @@ export async function watch(request: VerbRequest, tools: VerbTools, options: Lis
           resource: request.resource,
           options,
           random: tools.random,
+          observe,
         });
       },
     },
@@ -170,10 +172,11 @@ interface Streaming {
   readonly resource: ServedResource;
   readonly options: ListOptions;
   readonly random: () => number;
+  readonly observe: ObserveWatch;
 }
 
 function stream(watcher: Streaming): void {
-  const { sink, feed, selection, renderer, frames, start, resource, options } = watcher;
+  const { sink, feed, selection, renderer, frames, start, resource, options, observe } = watcher;
   const { definition, version } = resource;
   const apiVersion = formatGroupVersion(definition.group, version.name);
   const timers: NodeJS.Timeout[] = [];
@@ -217,7 +220,9 @@ function stream(watcher: Streaming): void {
           }
           frames.flush();
           // Its own back-pressure is the client's affair: it holds back neither the feed nor anyone else.
-          if (frames.queuedBytes > maxQueuedBytes) sink.abort();
+          if (sink.closed || frames.queuedBytes <= maxQueuedBytes) return;
+          observe.terminated();
+          sink.abort();
         },
         progress(revision) {
           if (revision > sent) sent = revision;

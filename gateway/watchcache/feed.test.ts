@@ -17,19 +17,25 @@ const object = (name: string, revision: bigint, bytes: number): StoredObject => 
 /** A feed over a store that lists these objects at revision 10 and then tells what the test says. */
 function feedOver(items: readonly StoredObject[], maxCopyBytes: number) {
   const logged: string[] = [];
-  const { promise: told, resolve: tell } = Promise.withResolvers<StoreEvent[]>();
+  const { promise: change, resolve: tell } = Promise.withResolvers<StoreEvent[]>();
   const client = {
     list: async () => ({ items, revision: 10n, epoch: "e", continueToken: new Uint8Array(), remaining: undefined }),
     async *watch({ signal }: { signal: AbortSignal }): AsyncGenerator<WatchFrame> {
       yield { frame: "started", revision: 10n, epoch: "e", oldestResumable: 0n };
-      yield { frame: "events", events: await told };
+      yield { frame: "events", events: await change };
       await new Promise((resolve) => signal.addEventListener("abort", resolve));
     },
   } as unknown as ResourceClient;
   const say = (_: object, message: string) => logged.push(message);
   const presenter = { now: () => assert.fail("nobody looks"), inSlices: () => assert.fail("nobody looks") };
   const log = { info: say, warn: say, error: say };
-  return { feed: createFeed({ definition, client, presenter, log, maxCopyBytes }), logged, tell };
+  const told: string[] = [];
+  const observe = {
+    filled: (objects: number) => told.push(`filled ${objects}`),
+    received: (events: number) => told.push(`received ${events}`),
+    lied: () => told.push("lied"),
+  };
+  return { feed: createFeed({ definition, client, presenter, observe, log, maxCopyBytes }), logged, tell, told };
 }
 
 const isUnavailable = ({ status }: StatusError) => status.code === 503 && status.reason === "ServiceUnavailable";
@@ -44,10 +50,11 @@ test("createFeed() keeps no copy that is too large from the start", async (t) =>
 });
 
 test("createFeed() gives up a copy that grows too large, and ends its watches with 503", async (t) => {
-  const { feed, tell } = feedOver([object("a", 1n, 600)], 1_000);
+  const { feed, tell, told } = feedOver([object("a", 1n, 600)], 1_000);
   t.after(() => feed.close());
   await feed.ready(new AbortController().signal);
   assert.equal(feed.state()?.objects.size, 1);
+  assert.deepEqual(told, ["filled 1"]);
   const ended = new Promise<StatusError | undefined>((resolve) => {
     feed.subscribe(10n, { events: () => {}, progress: () => {}, end: resolve });
   });
@@ -56,4 +63,30 @@ test("createFeed() gives up a copy that grows too large, and ends its watches wi
   assert.ok(status !== undefined && isUnavailable(status));
   assert.equal(feed.state(), undefined);
   assert.equal(feed.isFollowing, false);
+  assert.deepEqual(told, ["filled 1", "received 1"]);
+  assert.deepEqual(feed.figures(), {
+    state: "over_limit",
+    objects: 0,
+    bytes: 0,
+    historyEvents: 0,
+    historyBytes: 0,
+  });
 });
+
+test("createFeed() tells what it keeps, in which state, and that its store lied", async (t) => {
+  const { feed, tell, told } = feedOver([object("a", 1n, 600)], 10_000);
+  t.after(() => feed.close());
+  assert.equal(feed.figures().state, "filling");
+  await feed.ready(new AbortController().signal);
+  await eventTurn();
+  assert.deepEqual(feed.figures(), { state: "following", objects: 1, bytes: 600, historyEvents: 0, historyBytes: 0 });
+  const ended = new Promise<StatusError | undefined>((resolve) => {
+    feed.subscribe(10n, { events: () => {}, progress: () => {}, end: resolve });
+  });
+  tell([{ type: "put", object: object("b", 9n, 600) }]);
+  assert.equal((await ended)?.status.code, 410);
+  assert.equal(feed.figures().state, "filling");
+  assert.deepEqual(told, ["filled 1", "lied"]);
+});
+
+const eventTurn = () => new Promise<void>((resolve) => setImmediate(resolve));

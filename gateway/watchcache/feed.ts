@@ -52,6 +52,8 @@ export interface Feed {
   reach(revision: bigint): Promise<void>;
   /** Waits the same way, but not longer than told. @returns whether it was reached. */
   reachWithin(revision: bigint, timeoutMs: number): Promise<boolean>;
+  /** What is kept now, and in which state. */
+  figures(): FeedFigures;
   /** Whether the store is being followed: false while it is away, and before the copy is filled. */
   readonly isFollowing: boolean;
   /** The copy as of `revision`; undefined until it is filled. */
@@ -64,6 +66,26 @@ export interface Feed {
    */
   subscribe(after: bigint, subscriber: Subscriber): () => void;
   close(): void;
+}
+
+/** How a feed is, in the words of the file's header. */
+export interface FeedFigures {
+  readonly state: "filling" | "following" | "broken" | "over_limit";
+  readonly objects: number;
+  /** Of the objects, as they lie in the store. */
+  readonly bytes: number;
+  readonly historyEvents: number;
+  readonly historyBytes: number;
+}
+
+/** Is told what happens to a feed. */
+export interface ObserveFeed {
+  /** The copy was filled with so many objects. */
+  filled(objects: number): void;
+  /** The store told so many changes. */
+  received(events: number): void;
+  /** The store told what can't be true. */
+  lied(): void;
 }
 
 /** A feed for one watch, of a resource whose reads depend on who asks. */
@@ -89,6 +111,7 @@ export interface FeedOptions {
   readonly own?: OwnFeed;
   /** Bytes of objects, as they lie in the store. Past it the copy is given up. Default 1 GiB. */
   readonly maxCopyBytes?: number;
+  readonly observe?: ObserveFeed | undefined;
   readonly log: Log;
 }
 
@@ -136,7 +159,7 @@ interface Waiter {
 
 /** Creates a feed and starts to fill it. */
 export function createFeed(options: FeedOptions): Feed {
-  const { definition, client, presenter, own, log, maxCopyBytes = defaultMaxCopyBytes } = options;
+  const { definition, client, presenter, own, observe, log, maxCopyBytes = defaultMaxCopyBytes } = options;
   const about = { resource: definition.plural, group: definition.group };
   const stop = new AbortController();
   const subscribers = new Set<Subscriber>();
@@ -185,6 +208,7 @@ export function createFeed(options: FeedOptions): Feed {
   function lossOf(error: unknown): StatusError | undefined {
     if (error instanceof StatusError && error.status.code === 410) return error;
     if (!(error instanceof StoreLied)) return undefined;
+    observe?.lied();
     log.error({ ...about, error: error.message }, "the store told what can't be true; its copy is filled again");
     return expired("The store told what can't be true.");
   }
@@ -222,6 +246,7 @@ export function createFeed(options: FeedOptions): Feed {
     ring = new Ring<FeedEvent>(history?.floor ?? revision, ringLimits);
     for (const event of history?.events ?? []) ring.push(event);
     filled = true;
+    observe?.filled(found.size);
     settleReady(undefined);
     settleWaiters();
   }
@@ -319,6 +344,7 @@ export function createFeed(options: FeedOptions): Feed {
       events.push(event);
     }
     if (events.length === 0) return;
+    observe?.received(events.length);
     for (const subscriber of [...subscribers]) subscriber.events(events);
     settleWaiters();
     if (copyBytes > maxCopyBytes) throw new CopyTooLarge();
@@ -345,6 +371,7 @@ export function createFeed(options: FeedOptions): Feed {
     isTooLarge = true;
     filled = false;
     objects = KeyTree.empty();
+    copyBytes = 0;
     states.restart({ revision, objects });
     ring = new Ring<FeedEvent>(revision, ringLimits);
     endAll(tooLarge());
@@ -435,6 +462,10 @@ export function createFeed(options: FeedOptions): Feed {
       if (!(await reachWithin(wanted, reachTimeoutMs))) throw tooLargeResourceVersion(wanted, revision);
     },
     reachWithin,
+    figures() {
+      const state = isTooLarge ? "over_limit" : !filled ? "filling" : isFollowing ? "following" : "broken";
+      return { state, objects: objects.size, bytes: copyBytes, historyEvents: ring.size, historyBytes: ring.bytes };
+    },
     get isFollowing() {
       return isFollowing;
     },

@@ -27,6 +27,7 @@ test("Ring drops the oldest when its bytes are over the limit", () => {
   const ring = new Ring(0n, { maxEvents: 100, maxBytes: 10 });
   ring.push(event(1, 6));
   ring.push(event(2, 6));
+  assert.deepEqual([ring.size, ring.bytes], [1, 6]);
   assert.deepEqual(revisions(ring.after(1n)), [2]);
   assert.equal(ring.after(0n), undefined);
 });

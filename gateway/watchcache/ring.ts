@@ -37,6 +37,16 @@ export class Ring<E extends RingEvent> {
     return this.#floor;
   }
 
+  /** How many events there are. */
+  get size(): number {
+    return this.#events.length - this.#first;
+  }
+
+  /** What keeping them costs. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Adds an event whose revision is not lower than any before it. */
   push(event: E): void {
     this.#events.push(event);

@@ -11,12 +11,12 @@
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
 import type { CallContext, ReadAt, Registry } from "../registry/registry.ts";
 import type { Presenter } from "./cached-object.ts";
-import { createFeed, type Feed, type FeedOptions, nobody } from "./feed.ts";
+import { createFeed, type Feed, type FeedFigures, type FeedOptions, nobody, type ObserveFeed } from "./feed.ts";
 import { type AskHead, createSharedHead } from "./shared-head.ts";
 import type { State } from "./states.ts";
 
 export type { CachedObject, Presenter } from "./cached-object.ts";
-export { type Feed, type FeedEvent, keyOf, type Subscriber } from "./feed.ts";
+export { type Feed, type FeedEvent, type FeedFigures, keyOf, type ObserveFeed, type Subscriber } from "./feed.ts";
 export type { KeyRange, KeyTree } from "./key-tree.ts";
 export type { State } from "./states.ts";
 
@@ -37,8 +37,18 @@ export interface WatchCache {
   read(definition: ResourceDefinition, at: ReadAt): Promise<State | undefined>;
   /** Gives the store's head as of no earlier than now; those who ask at once share one call. */
   head(definition: ResourceDefinition): ReturnType<AskHead>;
+  /** How a resource's feed is; undefined if nobody has needed one yet. */
+  figures(definition: ResourceDefinition): FeedFigures | undefined;
   /** Ends every feed; watchers see the end of their stream. */
   close(): void;
+}
+
+/** Is told what happens to one resource's feed and the reads from it. */
+export interface ObserveCopy extends ObserveFeed {
+  /** A read waited until the copy was fresh enough, or gave up. */
+  waited(seconds: number): void;
+  /** A read of the latest state was answered from the copy, or else sent to the store. */
+  consistentRead(isFromCopy: boolean): void;
 }
 
 /** What the cache is made with. */
@@ -46,6 +56,8 @@ export interface WatchCacheOptions extends Pick<FeedOptions, "log"> {
   readonly registry: Registry;
   /** Turns a resource's stored objects into what clients see. */
   readonly presenterOf: (definition: ResourceDefinition) => Presenter;
+  /** Gives who is told of a resource. Default: nobody. */
+  readonly observe?: (definition: ResourceDefinition) => ObserveCopy;
 }
 
 /** A call for the head that takes longer has failed. */
@@ -57,6 +69,7 @@ const freshWaitMs = 1_000;
 interface Entry {
   readonly feed: Feed;
   readonly askHead: AskHead;
+  readonly observe: ObserveCopy | undefined;
 }
 
 /** Creates the cache. A feed whose resource goes away, or is described anew, ends with its watches. */
@@ -79,8 +92,10 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
     if (entry === undefined) {
       const client = registry.client(definition);
       const never = new AbortController().signal;
+      const observe = options.observe?.(definition);
       entry = {
-        feed: createFeed({ definition, client, presenter: presenterOf(definition), log }),
+        observe,
+        feed: createFeed({ definition, client, presenter: presenterOf(definition), observe, log }),
         askHead: createSharedHead(() => client.currentRevision({ ...nobody, timeoutMs: headTimeoutMs, signal: never })),
       };
       entries.set(definition, entry);
@@ -95,13 +110,15 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
       const startAt = after === 0n || !definition.capabilities.exactRead ? undefined : after;
       const onClose = () => own.delete(feed);
       const presenter = presenterOf(definition);
-      const feed: Feed = createFeed({ definition, client, presenter, log, own: { caller, startAt, onClose } });
+      const observe = options.observe?.(definition);
+      const feed: Feed = createFeed({ definition, client, presenter, observe, log, own: { caller, startAt, onClose } });
       own.set(feed, definition);
       return feed;
     },
     async read(definition, at) {
       if (!isCacheable(definition)) return undefined;
-      const { feed, askHead } = entryOf(definition);
+      const entry = entryOf(definition);
+      const { feed } = entry;
       if (feed.state() === undefined) return undefined;
       switch (at.at) {
         case "any":
@@ -110,16 +127,16 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
           return feed.stateAt(at.revision);
         case "notOlderThan":
           if (at.revision > feed.revision && !feed.isFollowing) return undefined;
-          await feed.reach(at.revision);
+          await timed(feed.reach(at.revision), entry.observe);
           return feed.state();
         case "latest": {
-          // A feed that broke may be far behind: its store is asked anyway.
-          if (!feed.isFollowing) return undefined;
-          const head = await askHead();
-          return (await feed.reachWithin(head.lastChange ?? head.revision, freshWaitMs)) ? feed.state() : undefined;
+          const state = await latest(entry);
+          entry.observe?.consistentRead(state !== undefined);
+          return state;
         }
       }
     },
+    figures: (definition) => entries.get(definition)?.feed.figures(),
     head: (definition) => entryOf(definition).askHead(),
     close() {
       stopListening();
@@ -127,6 +144,25 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
       entries.clear();
     },
   };
+}
+
+/** Gives the copy with every write that was acknowledged before; undefined: it isn't fresh, and the store must be asked. */
+async function latest({ feed, askHead, observe }: Entry): Promise<State | undefined> {
+  // A feed that broke may be far behind: its store is asked anyway.
+  if (!feed.isFollowing) return undefined;
+  const head = await askHead();
+  const isReached = await timed(feed.reachWithin(head.lastChange ?? head.revision, freshWaitMs), observe);
+  return isReached ? feed.state() : undefined;
+}
+
+/** Tells how long a read waits for the copy, however that ends. */
+async function timed<T>(wait: Promise<T>, observe: ObserveCopy | undefined): Promise<T> {
+  const began = performance.now();
+  try {
+    return await wait;
+  } finally {
+    observe?.waited((performance.now() - began) / 1000);
+  }
 }
 
 /**

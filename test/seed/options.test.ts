@@ -166,14 +166,24 @@ test("the effective version is what /version says; another text is refused", asy
   await assert.rejects(createGateway({ ...enough, effectiveVersion: "new" }), /is not major\.minor/);
 });
 
-test("registration is a detail of readiness, which doesn't wait for it", async (t) => {
+test("registration is a detail of readiness and a metric, and nothing waits for it", async (t) => {
   const { ask } = await startSeed(t, {
     authenticator: (request) => ({ ...admin, name: request.header("x-test-user") ?? "somebody" }),
   });
   const detail = "/readyz/registered";
+  const metrics = async () => {
+    const { text } = await ask("/metrics");
+    return [/^annex_registered .*$/m, /^annex_store_registered.*$/m].map((line) => line.exec(text)?.[0]);
+  };
+  const store = 'annex_store_registered{group="ext.cattle.io",store="store-0",version="v1"}';
+  const asAggregator = { headers: { "x-test-user": "system:kube-aggregator" } };
   assert.deepEqual([(await ask("/readyz")).status, (await ask(detail)).status], [200, 500]);
-  await ask("/apis", { headers: { "x-test-user": "system:kube-aggregator" } });
+  assert.deepEqual(await metrics(), ["annex_registered 0", `${store} 0`]);
+  await ask("/apis", asAggregator);
   assert.deepEqual([(await ask("/readyz")).status, (await ask(detail)).status], [200, 200]);
+  assert.deepEqual(await metrics(), ["annex_registered 1", `${store} 0`]);
+  await ask("/apis/ext.cattle.io/v1", asAggregator);
+  assert.deepEqual(await metrics(), ["annex_registered 1", `${store} 1`]);
 });
 
 test("registered resolves with the first request of kube-apiserver's own users, whatever becomes of it", async (t) => {

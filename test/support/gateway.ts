@@ -58,6 +58,8 @@ export interface TestGateway {
   readonly ca: string;
   /** What was logged, a JSON text a line. */
   readonly logged: readonly string[];
+  /** Ends a store: the gateway finds nobody there any more. */
+  stopStore(name: string): Promise<void>;
   /** Serves another store under a name, in place of the one before. */
   replace(name: string, store: Store): Promise<void>;
   kubeconfig(user?: string): Promise<string>;
@@ -121,6 +123,7 @@ export async function startTestGateway(options: GatewayOptions): Promise<TestGat
     ca: authority.cert,
     logged,
     pairOf,
+    stopStore: async (name) => await served.get(name)?.stop(),
     async replace(name, store) {
       await served.get(name)?.stop();
       await serve(name, store);

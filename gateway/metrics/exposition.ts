@@ -1,0 +1,30 @@
+/**
+ * The text form in which Prometheus reads figures.
+ *
+ * Source: Prometheus, "Exposition formats", version 0.0.4.
+ */
+import { createTurns } from "../apimachinery/steps.ts";
+import type { Family } from "./family.ts";
+
+/** What the text says it is. */
+export const textMediaType = "text/plain; version=0.0.4; charset=utf-8";
+
+/** Gives the text of families, sorted by their names; one without series is left out. */
+export async function formatFamilies(families: readonly Family[]): Promise<Buffer[]> {
+  const buffers: Buffer[] = [];
+  const turnIfDue = createTurns();
+  for (const family of [...families].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    let text = "";
+    for (const lines of family.lines()) {
+      text += lines;
+      await turnIfDue();
+    }
+    if (text !== "") buffers.push(Buffer.from(headOf(family) + text));
+  }
+  return buffers;
+}
+
+function headOf({ name, help, type }: Family): string {
+  const escaped = help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+  return `# HELP ${name} ${escaped}\n# TYPE ${name} ${type}\n`;
+}

@@ -1,0 +1,148 @@
+/**
+ * Figures for Prometheus: each counter, gauge and histogram is declared once, in this room, and other
+ * rooms are handed functions that they tell facts to.
+ *
+ * Names and buckets are kube-apiserver's where it has them, so that its dashboards and alerts fit;
+ * `annex_*` for the rest. Series are plain numbers, found by one look into a map: prom-client, which
+ * hashes and checks the labels at each observation, was forty times as dear.
+ * Source: apiserver pkg/server/routes/metrics.go; component-base metrics.
+ */
+import type { HttpAnswer } from "../apimachinery/http.ts";
+import type { JsonObject } from "../apimachinery/json.ts";
+import { type AccessMetrics, createAccessMetrics } from "./access.ts";
+import { formatFamilies, textMediaType } from "./exposition.ts";
+import { counter, type Family, gauge, type Peak, peak } from "./family.ts";
+import { createProcessMetrics } from "./process.ts";
+import { createRequestMetrics, type RequestMetrics } from "./requests.ts";
+import { createStoreMetrics, type StoreFigures, type StoreMetrics } from "./stores.ts";
+import { createWatchMetrics, type WatchMetrics } from "./watches.ts";
+
+export type { RequestMetrics, SeenRequest } from "./requests.ts";
+export type { FeedFigures, StoreFigures } from "./stores.ts";
+
+/** What is read when somebody looks. */
+export interface Figures {
+  /** Whether kube-apiserver's aggregation layer has asked for anything yet. */
+  readonly isRegistered: boolean;
+  readonly stores: readonly StoreFigures[];
+}
+
+/** All figures of one gateway, from its creation until `close`. */
+export interface Metrics {
+  readonly requests: RequestMetrics;
+  readonly access: AccessMetrics;
+  readonly watches: WatchMetrics;
+  readonly stores: StoreMetrics;
+  /** Takes how many requests of a kind are in flight. */
+  inFlight(kind: "readOnly" | "mutating", requests: number): void;
+  /** Takes what a health check said. */
+  checked(name: string, endpoint: string, isFine: boolean): void;
+  /** Answers `/metrics` and `/metrics/slis`; undefined for another path. DELETE begins to count anew. */
+  answer(
+    request: { readonly method: string; readonly path: string },
+    figures: () => Figures,
+  ): Promise<HttpAnswer> | undefined;
+  close(): void;
+}
+
+/** Makes the families. @param version the document of `/version`. */
+export function createMetrics(version: JsonObject): Metrics {
+  const requests = createRequestMetrics();
+  const access = createAccessMetrics();
+  const watches = createWatchMetrics();
+  const stores = createStoreMetrics();
+  const process = createProcessMetrics();
+  const inFlight = peak({
+    name: "apiserver_current_inflight_requests",
+    help: "The most requests that were in flight at once during the last second, streams apart.",
+    labels: ["request_kind"],
+  });
+  const seats: Record<"readOnly" | "mutating", Peak> = {
+    readOnly: inFlight.with("readOnly"),
+    mutating: inFlight.with("mutating"),
+  };
+  const check = gauge({
+    name: "kubernetes_healthcheck",
+    help: "What a health check said last: 1 that it holds, else 0.",
+    labels: ["name", "type"],
+  });
+  const checks = counter({
+    name: "kubernetes_healthchecks_total",
+    help: "What a health check said.",
+    labels: ["name", "type", "status"],
+  });
+  const slis = [check, checks];
+  const families: readonly Family[] = [
+    ...requests.families,
+    ...access.families,
+    ...watches.families,
+    ...stores.families,
+    ...process.families,
+    inFlight,
+    buildInfo(version),
+  ];
+
+  async function textOf(path: string, figures: () => Figures): Promise<HttpAnswer> {
+    if (path === "/metrics") {
+      stores.read(figures());
+      process.read();
+    }
+    const body = await formatFamilies(path === "/metrics" ? families : slis);
+    return { status: 200, headers: { "Content-Type": textMediaType }, body };
+  }
+
+  return {
+    requests,
+    access,
+    watches,
+    stores,
+    inFlight: (kind, count) => seats[kind].set(count),
+    checked(name, endpoint, isFine) {
+      check.with(name, endpoint).set(Number(isFine));
+      checks.with(name, endpoint, isFine ? "success" : "error").add();
+    },
+    answer({ method, path }, figures) {
+      if (path !== "/metrics" && path !== "/metrics/slis") return undefined;
+      if (method !== "DELETE") return textOf(path, figures);
+      for (const family of path === "/metrics" ? families : slis) family.reset();
+      return Promise.resolve(resetAnswer());
+    },
+    close: () => process.close(),
+  };
+}
+
+function resetAnswer(): HttpAnswer {
+  return {
+    status: 200,
+    headers: { "Content-Type": "text/plain; charset=utf-8" },
+    body: Buffer.from("metrics reset\n"),
+  };
+}
+
+/** Says which Kubernetes this is, and whose: a 1 whose labels are what counts. */
+function buildInfo(version: JsonObject): Family {
+  const text = (name: string) => String(version[name] ?? "");
+  const info = gauge({
+    name: "kubernetes_build_info",
+    help: "The version of this server, as /version tells it.",
+    labels: [
+      ...(["major", "minor", "git_version", "git_commit", "git_tree_state"] as const),
+      ...(["build_date", "go_version", "compiler", "platform"] as const),
+    ],
+  });
+  const source = text("gitVersion");
+  info
+    .with(
+      text("major"),
+      text("minor"),
+      source,
+      text("gitCommit"),
+      text("gitTreeState"),
+      text("buildDate"),
+      text("goVersion"),
+      text("compiler"),
+      text("platform"),
+    )
+    .set(1);
+  return info;
+}
