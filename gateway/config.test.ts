@@ -47,6 +47,7 @@ test("parseGatewayConfig() fills in defaults, makes paths absolute and freezes",
     cluster: undefined,
     flowControl: { maxReadOnlyInFlight: 400, maxMutatingInFlight: 200 },
     stores: [{ name: "a", address: "unix:/etc/a.sock", protocol: "grpc", tls: undefined }],
+    descriptions: undefined,
     shutdown: { delaySeconds: 0, deadlineSeconds: 60 },
     log: { level: "info" },
   });

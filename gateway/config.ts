@@ -186,6 +186,9 @@ const fields = z.strictObject({
     )
     .default([])
     .refine((stores) => new Set(stores.map((store) => store.name)).size === stores.length, "names must differ"),
+  // Where the last description of each store is kept: a gateway that starts while a store is down then knows
+  // what it serves. Left out: nowhere.
+  descriptions: z.strictObject({ folder: file }).optional(),
   shutdown: z
     .strictObject({
       // Set it to what a load balancer needs to see that readyz fails.
@@ -290,6 +293,8 @@ export interface GatewayConfig {
   readonly cluster: { readonly kubeconfigFile: string | undefined } | undefined;
   readonly flowControl: { readonly maxReadOnlyInFlight: number; readonly maxMutatingInFlight: number };
   readonly stores: readonly ConfiguredStore[];
+  /** Undefined: descriptions are not kept. */
+  readonly descriptions: { readonly folder: string } | undefined;
   readonly shutdown: { readonly delaySeconds: number; readonly deadlineSeconds: number };
   readonly log: { readonly level: string };
 }
@@ -507,6 +512,7 @@ function absolute(data: z.infer<typeof document>, folder: string): GatewayConfig
               serverName: tls.serverName,
             },
     })),
+    descriptions: data.descriptions && { folder: at(data.descriptions.folder) },
     shutdown,
     log,
   };

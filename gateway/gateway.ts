@@ -80,6 +80,8 @@ export interface GatewayOptions {
   readonly openApiNames?: NameReplacements;
   /** A group's versions, the first preferred: by Kubernetes' rules, or as stores describe them. Default: the first. */
   readonly versionOrder?: "kubernetes" | "registration";
+  /** Where the last description of each store is kept, for a start while it is down. Default: nowhere. */
+  readonly descriptionFolder?: string | undefined;
   /** Which Kubernetes `/version` says, as `major.minor`. Default: the one that is followed. */
   readonly effectiveVersion?: string;
   /** Where stores ask what the users of their calls may, and add to the record of requests. Default: nowhere. */
@@ -168,6 +170,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     gateway: { name: "annex", version: gatewayVersion },
     admit: (definition) => compileDefinition(definition, schemas),
     ...(hostService === undefined ? {} : { tickets: hostService.tickets }),
+    descriptionFolder: options.descriptionFolder,
     versionOrder: options.versionOrder === "registration" ? "registration" : undefined,
     observe: metrics.stores.called,
     log,

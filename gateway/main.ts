@@ -124,6 +124,7 @@ export async function startGateway(config: GatewayConfig, { log }: { log: Logger
       ...(config.hostService === undefined
         ? {}
         : { hostService: { ...config.hostService, ...recordIn(config, clients) } }),
+      descriptionFolder: config.descriptions?.folder,
       flowControl: config.flowControl,
       shutdown: config.shutdown,
       metrics,

@@ -25,6 +25,7 @@ import { contextOpener } from "./context.ts";
 import { convertingClient } from "./converting-client.ts";
 import { DefinitionFault, definitionFrom } from "./definition.ts";
 import type { HostTickets } from "./host-tickets.ts";
+import { keepDescriptionsIn } from "./kept-descriptions.ts";
 import { type ObserveCall, observedTransport } from "./observed-transport.ts";
 import { createResourceClient } from "./resource-client.ts";
 import { createResourceTable } from "./resource-table.ts";
@@ -87,6 +88,8 @@ export interface RegistryOptions {
   readonly log: Log;
   /** See ResourceTable. */
   readonly versionOrder?: ResourceTable["versionOrder"] | undefined;
+  /** Where the last description of each store is kept. Default: nowhere. */
+  readonly descriptionFolder?: string | undefined;
   /** By which stores call back. Default: they can't. */
   readonly tickets?: HostTickets;
   /** Is told of each call to a store. */
@@ -135,6 +138,8 @@ interface StoreEntry {
 export function createRegistry(options: RegistryOptions): Registry {
   const { log } = options;
   const connect = options.connect ?? createStoreConnection;
+  const { descriptionFolder } = options;
+  const kept = descriptionFolder === undefined ? undefined : keepDescriptionsIn(descriptionFolder, log);
   const entries = new Map<string, StoreEntry>();
   const clients = new WeakMap<ResourceDefinition, ResourceClient>();
   /** What each definition was read from. */
@@ -185,6 +190,8 @@ export function createRegistry(options: RegistryOptions): Registry {
         isWaiting: false,
       };
       entries.set(config.name, entry);
+      const last = kept?.read(config.name);
+      if (last !== undefined) void inTurn(async () => await judge(entry, last));
       void keepDescribed(entry);
     }
     publish();
@@ -227,7 +234,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   async function describe(entry: StoreEntry): Promise<void> {
     const request = { gateway: gatewayInfo(), ifNotDigest: entry.description?.digest ?? "" };
     const answer = await entry.catalog.describe(request, { signal: entry.stop.signal, timeoutMs: callTimeoutMs });
-    if (!answer.notModified) await take(entry, answer);
+    if (answer.notModified) await tell(entry);
+    else await take(entry, answer);
   }
 
   /** Takes each new description until the store goes away. @throws Error when it does. */
@@ -269,6 +277,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       await judge(entry, description);
       await offerAgain(entry);
     });
+    await kept?.write(entry.config.name, description);
     await tell(entry);
   }
 

@@ -20,6 +20,8 @@ export interface GatewayProcessOptions {
   readonly stores: readonly { readonly name: string; readonly address: string; readonly [field: string]: unknown }[];
   /** Resources that must be served before the test begins, `notes.example.com`. */
   readonly serves: readonly string[];
+  /** More sections of the document. */
+  readonly config?: object;
   /** The bin; default: the checkout's. */
   readonly annex?: string;
   readonly env?: NodeJS.ProcessEnv;
@@ -61,6 +63,7 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
       authentication: { clientCAFile: file("ca.crt", authority.cert) },
       shutdown: { deadlineSeconds: 5 },
       stores: options.stores,
+      ...options.config,
     }),
   );
   const args = [options.annex ?? annexBin, "gateway", "--config", config];

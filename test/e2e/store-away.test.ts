@@ -1,9 +1,10 @@
 /**
- * A store that hangs: what needs it is refused at once, what doesn't goes on, an open watch follows
- * when the store does, and the gateway lives through the death of its connection.
+ * A store that is away. One that hangs: what needs it is refused at once, what doesn't goes on, an open
+ * watch follows when the store does, and the gateway lives through the death of its connection. One that
+ * is down when the gateway starts: its resources are known from before.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -28,17 +29,46 @@ const post = (name: string) => ({
 /** A connection to a store is given up when it answers no ping for 20 s. */
 const untilConnectionDies = 22_000;
 
-test("a store that hangs hurts only what needs it", async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), "annex-hung-"));
+const serves = ["widgets.example.annex.dev"];
+
+function startStore(folder: string) {
   const listen = `unix:${join(folder, "store.sock")}`;
-  const store = await startStoreProcess({
+  return startStoreProcess({
     command: process.execPath,
     args: [annexBin, "store", "memory", "--listen", listen, "--crds", join(root, "stores/sql/examples")],
     cwd: root,
   });
+}
+
+test("a gateway that starts while a store is down serves its discovery, and its objects once it is there", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "annex-kept-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const config = { descriptions: { folder: join(folder, "kept") } };
+  const before = await startStore(folder);
+  const stores = [{ name: "memory", address: before.address }];
+  const first = await startGatewayProcess({ stores, serves, config });
+  await eventually(() => existsSync(join(folder, "kept/memory.binpb")), "the description is kept");
+  assert.equal(await first.stop(), 0);
+  await before.stop();
+
+  const gateway = await startGatewayProcess({ stores, serves, config });
+  t.after(async () => assert.equal(await gateway.stop(), 0));
+  const client = createClient({ url: gateway.url, credentials: credentialsOf(gateway.kubeconfig) });
+  t.after(() => client.close());
+  const list = await client.ask({ path: widgets });
+  assert.deepEqual([list.status, list.headers["retry-after"]], [503, "1"]);
+  assert.equal((await client.ask({ path: "/openapi/v3/apis/example.annex.dev/v1" })).status, 200);
+  const after = await startStore(folder);
+  t.after(async () => void (await after.stop()));
+  await eventually(async () => (await client.ask(post("a"))).status === 201, "the store is used");
+});
+
+test("a store that hangs hurts only what needs it", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "annex-hung-"));
+  const store = await startStore(folder);
   const gateway = await startGatewayProcess({
     stores: [{ name: "memory", address: store.address }],
-    serves: ["widgets.example.annex.dev"],
+    serves,
   });
   const client = createClient({ url: gateway.url, credentials: credentialsOf(gateway.kubeconfig) });
   t.after(async () => {
