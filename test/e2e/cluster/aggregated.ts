@@ -14,7 +14,7 @@ import { type AnnexProcess, startAnnex } from "../../support/annex-process.ts";
 import { eventually } from "../../support/eventually.ts";
 import { runKubectl } from "../../support/kubectl.ts";
 import { askAsAdmin } from "./ask.ts";
-import type { Cluster } from "./cluster.ts";
+import { type Cluster, patience } from "./cluster.ts";
 
 /** What is served. */
 export interface AggregatedOptions {
@@ -155,13 +155,19 @@ export async function startAggregated(cluster: Cluster, options: AggregatedOptio
 /** kube-apiserver asks for discovery by itself, a moment after an APIService is Available. */
 async function untilMerged(cluster: Cluster, groupVersions: readonly string[]): Promise<void> {
   const accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-  await eventually(async () => {
-    const { items } = JSON.parse(await askAsAdmin(cluster, { url: `${cluster.url}/apis`, accept })) as MergedDiscovery;
-    const current = items.flatMap(({ metadata, versions }) =>
-      versions.filter((one) => one.freshness === "Current").map((one) => `${metadata.name}/${one.version}`),
-    );
-    return groupVersions.every((one) => current.includes(one));
-  }, "kube-apiserver's discovery lists what the gateway serves");
+  await eventually(
+    async () => {
+      const { items } = JSON.parse(
+        await askAsAdmin(cluster, { url: `${cluster.url}/apis`, accept }),
+      ) as MergedDiscovery;
+      const current = items.flatMap(({ metadata, versions }) =>
+        versions.filter((one) => one.freshness === "Current").map((one) => `${metadata.name}/${one.version}`),
+      );
+      return groupVersions.every((one) => current.includes(one));
+    },
+    "kube-apiserver's discovery lists what the gateway serves",
+    patience,
+  );
 }
 
 interface MergedDiscovery {
@@ -174,11 +180,15 @@ interface MergedDiscovery {
 /** Asks the gateway itself, until it has heard from its store. */
 async function servedVersions(cluster: Cluster, at: { url: string; ca: string }): Promise<string[]> {
   let versions: string[] = [];
-  await eventually(async () => {
-    const { groups } = JSON.parse(await askAsAdmin(cluster, { url: `${at.url}/apis`, ca: at.ca })) as APIGroupList;
-    versions = groups.flatMap((group) => group.versions.map((version) => version.groupVersion));
-    return versions.length > 0;
-  }, "the gateway serves something");
+  await eventually(
+    async () => {
+      const { groups } = JSON.parse(await askAsAdmin(cluster, { url: `${at.url}/apis`, ca: at.ca })) as APIGroupList;
+      versions = groups.flatMap((group) => group.versions.map((version) => version.groupVersion));
+      return versions.length > 0;
+    },
+    "the gateway serves something",
+    patience,
+  );
   return versions;
 }
 

@@ -10,7 +10,7 @@ import { describeRealObjects, projects } from "../real-objects.ts";
 import { httpRoute, prometheus, widget } from "../subjects.ts";
 import { type Aggregated, startAggregated } from "./aggregated.ts";
 import { askAsAdmin } from "./ask.ts";
-import { type Cluster, startCluster } from "./cluster.ts";
+import { type Cluster, patience, startCluster } from "./cluster.ts";
 
 const realData = process.env["ANNEX_REAL_DATA"];
 const crds = [join(root, "stores/sql/examples")];
@@ -67,10 +67,14 @@ describe("Annex behind kube-apiserver", () => {
   test("kube-apiserver merges OpenAPI: v2 in one document, v3 by its index", async () => {
     const path = `/apis/${widget.group}/${widget.version}/${widget.plural}`;
     let v2 = { paths: {}, definitions: {} };
-    await eventually(async () => {
-      v2 = JSON.parse(await kubectl("get", "--raw", "/openapi/v2"));
-      return Object.hasOwn(v2.paths, path);
-    }, `OpenAPI v2 has ${path}`);
+    await eventually(
+      async () => {
+        v2 = JSON.parse(await kubectl("get", "--raw", "/openapi/v2"));
+        return Object.hasOwn(v2.paths, path);
+      },
+      `OpenAPI v2 has ${path}`,
+      patience,
+    );
     assert.ok(Object.hasOwn(v2.definitions, "dev.annex.example.v1.Widget"), "the definition keeps its name");
     const index = JSON.parse(await kubectl("get", "--raw", "/openapi/v3"));
     for (const groupVersion of annex.groupVersions) {

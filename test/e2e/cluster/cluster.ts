@@ -45,6 +45,9 @@ export interface Cluster {
   stop(): Promise<void>;
 }
 
+/** For `eventually`: what a control plane brings about. Some of its loops look once a minute. */
+export const patience = { timeoutMs: 120_000 };
+
 /** On a machine whose cores are all busy with a build it takes half a minute. */
 const readyTimeoutMs = 120_000;
 const pollMs = 100;

@@ -75,14 +75,14 @@ describe("Annex in a cluster", () => {
     await kubectl(["create", "role", "reader", "-n", "default", "--verb=get,list", `--resource=widgets.${group}`]);
     await kubectl(["create", "rolebinding", "reader", "-n", "default", "--role=reader", "--user=ann"]);
     // A "no" is kept for ten seconds.
-    await eventually(async () => (await listAsAnn()) && (await listAsAnn(...direct)), "ann may list");
+    await eventually(async () => (await listAsAnn()) && (await listAsAnn(...direct)), "ann may list", patience);
     const denied = await tryKubectl(
       ["create", "-f", "-", "--as=ann", ...direct, "--validate=false"],
       JSON.stringify(widget("hers")),
     );
     assert.match(denied.stderr, /User "ann" cannot (create|get|patch) resource "widgets"/);
     await kubectl(["delete", "rolebinding", "reader", "-n", "default"]);
-    await eventually(async () => !(await listAsAnn(...direct)), "ann may list no more");
+    await eventually(async () => !(await listAsAnn(...direct)), "ann may list no more", patience);
   });
 
   for (const policy of ["background", "foreground", "orphan"] as const) {

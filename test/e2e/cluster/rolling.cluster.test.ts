@@ -12,14 +12,13 @@ import { eventually } from "../../support/eventually.ts";
 import { runKubectl } from "../../support/kubectl.ts";
 import { type Aggregated, startAggregated } from "./aggregated.ts";
 import { askAsAdmin } from "./ask.ts";
-import { type Cluster, startCluster } from "./cluster.ts";
+import { type Cluster, patience, startCluster } from "./cluster.ts";
 import { type Forwarder, startForwarder } from "./forwarder.ts";
 import { type GoEvent, goClients, startGoClients } from "./go-clients.ts";
 import { buildGoProgram } from "./go-program.ts";
 
 const group = "example.annex.dev";
 const path = `/apis/${group}/v1/namespaces/default/widgets`;
-const patience = { timeoutMs: 120_000 };
 const portOf = ({ ready }: AnnexProcess) => Number(new URL(ready).port);
 const widget = (name: string) => ({
   apiVersion: `${group}/v1`,

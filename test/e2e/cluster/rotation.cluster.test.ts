@@ -10,7 +10,7 @@ import { createAuthority, issueClientCertificate } from "../../../gateway/certif
 import { eventually } from "../../support/eventually.ts";
 import { runKubectl } from "../../support/kubectl.ts";
 import type { Aggregated } from "./aggregated.ts";
-import { type Cluster, startCluster } from "./cluster.ts";
+import { type Cluster, patience, startCluster } from "./cluster.ts";
 import { connectTo, startDelegating } from "./delegating.ts";
 
 const configMap = ["configmap", "-n", "kube-system", "extension-apiserver-authentication"];
@@ -39,7 +39,7 @@ describe("rotation in a cluster", () => {
 
   test("the serving certificate", async () => {
     const renewed = new X509Certificate(await annex.renew()).fingerprint256;
-    await eventually(async () => (await servingFingerprint(annex.url)) === renewed, "the new one is served");
+    await eventually(async () => (await servingFingerprint(annex.url)) === renewed, "the new one is served", patience);
     await load.goesOn();
   });
 
@@ -48,7 +48,11 @@ describe("rotation in a cluster", () => {
     const direct = connectTo(annex, await issueClientCertificate(next, { name: "ann", groups: [] }));
     assert.equal(await direct.as(), 401);
     writeFileSync(cluster.pki.ca, read(cluster.pki.ca) + next.cert);
-    await eventually(async () => (await direct.as()) === "ann", "who has a certificate of the new one is known");
+    await eventually(
+      async () => (await direct.as()) === "ann",
+      "who has a certificate of the new one is known",
+      patience,
+    );
     assert.equal(direct.sockets(), 1);
     direct.close();
     await load.goesOn();
@@ -62,23 +66,35 @@ describe("rotation in a cluster", () => {
     const pair = await issueClientCertificate(next, { name: cluster.frontProxyName, groups: [] });
     writeFileSync(frontProxyCa, read(frontProxyCa) + next.cert);
     const renewed = connectTo(annex, pair);
-    await eventually(async () => (await renewed.as("X-Remote-User", "ann")) === "ann", "both authorities count");
+    await eventually(
+      async () => (await renewed.as("X-Remote-User", "ann")) === "ann",
+      "both authorities count",
+      patience,
+    );
     await load.goesOn();
 
     const taken = taking(cluster);
     writeFileSync(frontProxy.key, pair.key);
     writeFileSync(frontProxy.cert, pair.cert);
-    await eventually(taken, "kube-apiserver shows its new certificate");
+    await eventually(taken, "kube-apiserver shows its new certificate", patience);
     await load.goesOn();
 
     writeFileSync(frontProxyCa, next.cert);
     const patch = JSON.stringify({ data: { "requestheader-client-ca-file": next.cert } });
-    await eventually(async () => {
-      // kube-apiserver adds what it has loaded itself, the old one too until it has read the file again.
-      await runKubectl(["patch", ...configMap, "--type=merge", "-p", patch], cluster);
-      return (await published("requestheader-client-ca-file")).trim() === next.cert.trim();
-    }, "the old authority is gone");
-    await eventually(async () => (await old.as("X-Remote-User", "ann")) === 401, "nobody believes it any more");
+    await eventually(
+      async () => {
+        // kube-apiserver adds what it has loaded itself, the old one too until it has read the file again.
+        await runKubectl(["patch", ...configMap, "--type=merge", "-p", patch], cluster);
+        return (await published("requestheader-client-ca-file")).trim() === next.cert.trim();
+      },
+      "the old authority is gone",
+      patience,
+    );
+    await eventually(
+      async () => (await old.as("X-Remote-User", "ann")) === 401,
+      "nobody believes it any more",
+      patience,
+    );
     assert.equal(await renewed.as("X-Remote-User", "ann"), "ann");
     assert.deepEqual([old.sockets(), renewed.sockets()], [1, 1]);
     for (const connection of [old, renewed]) connection.close();
@@ -151,7 +167,7 @@ function startLoad(cluster: Cluster) {
     /** Waits for a few more requests, and fails with what failed so far. */
     async goesOn(): Promise<void> {
       const until = state.requests + 20;
-      await eventually(() => state.requests >= until || failures.length > 0, "requests go on");
+      await eventually(() => state.requests >= until || failures.length > 0, "requests go on", patience);
       assert.deepEqual(failures, []);
     },
     async stop() {

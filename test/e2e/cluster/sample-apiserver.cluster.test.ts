@@ -24,7 +24,7 @@ import { type Client, createClient, credentialsOf } from "../../support/client.t
 import { eventually } from "../../support/eventually.ts";
 import { runKubectl } from "../../support/kubectl.ts";
 import { run } from "../../support/run.ts";
-import { type Cluster, startCluster } from "./cluster.ts";
+import { type Cluster, patience, startCluster } from "./cluster.ts";
 import { kubeconfigWith } from "./delegating.ts";
 import { type Forwarder, startForwarder } from "./forwarder.ts";
 import { buildGoProgram } from "./go-program.ts";
@@ -378,7 +378,7 @@ describe("should be able to support the Sample API Server using the current Aggr
 
   test("Confirm that the generated APIService has been deleted", async () => {
     const isGone = async () => (await ask("GET", selected)).body.items.length === 0;
-    await eventually(isGone, "the APIService is gone", { timeoutMs: 120_000 });
+    await eventually(isGone, "the APIService is gone", patience);
   });
 
   test("what was set up is taken away", async () => {
