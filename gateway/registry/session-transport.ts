@@ -6,12 +6,12 @@
  *        ▲                      │
  *        └── back-off ◄── broken ◄── open ── old enough ─► its successor opens, then it leaves
  *
- * While there is no session, calls are made one RPC at a time. Streams always are.
+ * While there is no session, or no room in it, calls are made one RPC at a time. Streams always are.
  */
 import { create, type DescMessage, type DescMethodUnary } from "@bufbuild/protobuf";
-import { Code, ConnectError, createClient, type Transport, type UnaryResponse } from "@connectrpc/connect";
-import { SessionService } from "../../gen/annex/store/v1/session_pb.js";
+import { Code, ConnectError, type Transport, type UnaryResponse } from "@connectrpc/connect";
 import { openSession, type Session } from "./session.ts";
+import type { OpenSessionStream } from "./session-stream.ts";
 
 /** A transport with a life. */
 export interface SessionTransport extends Transport {
@@ -25,6 +25,7 @@ export interface SessionTransport extends Transport {
 export interface SessionTransportOptions {
   /** For streams, and for calls while there is no session. */
   readonly plain: Transport;
+  readonly open: OpenSessionStream;
   readonly maxMessageBytes: number;
 }
 
@@ -37,8 +38,7 @@ const refusedMs = 60_000;
 const maxAgeMs = 10 * 60_000;
 
 /** Makes a transport. Its first session opens with its first call. */
-export function createSessionTransport({ plain, maxMessageBytes }: SessionTransportOptions): SessionTransport {
-  const client = createClient(SessionService, plain);
+export function createSessionTransport({ plain, open, maxMessageBytes }: SessionTransportOptions): SessionTransport {
   const sessions = new Set<Session>();
   let current: Session | undefined;
   let backoffMs = minBackoffMs;
@@ -59,10 +59,7 @@ export function createSessionTransport({ plain, maxMessageBytes }: SessionTransp
 
   /** Opens a session, which takes the place of the present one; when it fails, the next attempt waits. */
   async function keepOne(): Promise<void> {
-    const opening = openSession({
-      open: (requests, signal) => client.open(requests, { signal, timeoutMs: 0 }),
-      maxMessageBytes,
-    });
+    const opening = openSession({ open, maxMessageBytes });
     sessions.add(opening);
     void opening.ended.then(() => sessions.delete(opening));
     try {
@@ -82,9 +79,9 @@ export function createSessionTransport({ plain, maxMessageBytes }: SessionTransp
   return {
     async unary(method, signal, timeoutMs, header, input, contextValues) {
       const open = session();
-      if (open === undefined) return await plain.unary(method, signal, timeoutMs, header, input, contextValues);
-      const message = create(method.input, input);
-      return answered(method, await open.call(method, message, { signal, timeoutMs }));
+      if (!open?.hasRoom) return await plain.unary(method, signal, timeoutMs, header, input, contextValues);
+      const message = await open.call(method, create(method.input, input), { signal, timeoutMs });
+      return new Answer(method, message);
     },
     stream: (...call) => plain.stream(...call),
     sessions: () => [...sessions].filter((one) => one.isOpen).length,
@@ -96,20 +93,21 @@ export function createSessionTransport({ plain, maxMessageBytes }: SessionTransp
 }
 
 /** An answer as Connect's clients take it. Its headers, of which there are none, are made when asked for. */
-function answered<I extends DescMessage, O extends DescMessage>(
-  method: DescMethodUnary<I, O>,
-  message: UnaryResponse<I, O>["message"],
-): UnaryResponse<I, O> {
-  return {
-    stream: false,
-    service: method.parent,
-    method,
-    message,
-    get header() {
-      return new Headers();
-    },
-    get trailer() {
-      return new Headers();
-    },
-  };
+class Answer<I extends DescMessage, O extends DescMessage> implements UnaryResponse<I, O> {
+  readonly stream = false;
+  readonly method: DescMethodUnary<I, O>;
+  readonly message: UnaryResponse<I, O>["message"];
+  constructor(method: DescMethodUnary<I, O>, message: UnaryResponse<I, O>["message"]) {
+    this.method = method;
+    this.message = message;
+  }
+  get service() {
+    return this.method.parent;
+  }
+  get header() {
+    return new Headers();
+  }
+  get trailer() {
+    return new Headers();
+  }
 }

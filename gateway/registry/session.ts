@@ -12,20 +12,21 @@ import {
   type DescMessage,
   type DescMethodUnary,
   fromBinary,
+  type Message,
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorDetailSchema } from "../../gen/annex/store/v1/error_pb.js";
 import {
-  type OpenRequest,
-  OpenRequestSchema,
-  type OpenResponse,
+  OpenResponseSchema,
   type SessionFrame,
   SessionRequestSchema,
   type SessionResult,
 } from "../../gen/annex/store/v1/session_pb.js";
-import { type FirstFrame, SessionOutbox } from "./session-outbox.ts";
+import { Deadlines } from "./deadlines.ts";
+import { SessionOutbox, writeVarint } from "./session-outbox.ts";
+import type { OpenSessionStream } from "./session-stream.ts";
 
 /** A call that was in flight when its session broke: whether it had its effect isn't known. */
 export class SessionBroken extends ConnectError {
@@ -36,8 +37,10 @@ export class SessionBroken extends ConnectError {
 
 /** A session. */
 export interface Session {
-  /** Whether a new call may begin. */
+  /** Whether new calls may begin. */
   readonly isOpen: boolean;
+  /** Whether one more is within what the store takes, and what may wait here. */
+  readonly hasRoom: boolean;
   /** Resolves at the store's hello. @throws what ended it before. */
   readonly opened: Promise<void>;
   /** Resolves when it ended, however. */
@@ -60,8 +63,7 @@ export interface Session {
 
 /** What a session is made with. */
 export interface SessionOptions {
-  /** Opens the stream. */
-  readonly open: (requests: AsyncIterable<OpenRequest>, signal: AbortSignal) => AsyncIterable<OpenResponse>;
+  readonly open: OpenSessionStream;
   /** Largest answer in bytes: the bound against a broken store. */
   readonly maxMessageBytes: number;
 }
@@ -73,21 +75,29 @@ const defaultMaxCalls = 1_024;
 const pingEveryMs = 15_000;
 const pingTimeoutMs = 5_000;
 
+/** Bytes of requests that wait to be sent: beyond, calls are made one RPC at a time. */
+const maxWaitingBytes = 64 * 1024 * 1024;
+
 interface PendingCall {
   readonly method: DescMethodUnary;
-  parts: Uint8Array[];
+  /** In milliseconds of performance.now(); Infinity: none. */
+  readonly endsAt: number;
+  readonly parts: Uint8Array[];
   bytes: number;
-  readonly settle: (outcome: { message: unknown } | { error: ConnectError }) => void;
+  readonly settle: (outcome: { message: Message } | { error: ConnectError }) => void;
 }
 
 /** Opens a session. */
 export function openSession(options: SessionOptions): Session {
-  const stop = new AbortController();
-  const outbox = new SessionOutbox(creditBytes);
+  const stream = options.open({ message: read, ended: finish });
+  const outbox = new SessionOutbox(creditBytes, stream);
   const calls = new Map<number, PendingCall>();
+  const deadlines = new Deadlines(expire);
   let state: "opening" | "open" | "leaving" | "ended" = "opening";
   let maxCalls = defaultMaxCalls;
   let lastCall = 0;
+  /** Bytes that the store may still send, and those that it is yet to be told of. */
+  let allowed = creditBytes;
   let consumed = 0;
   let heardAt = performance.now();
   let askedAt: number | undefined;
@@ -102,27 +112,22 @@ export function openSession(options: SessionOptions): Session {
   });
   const pulse = setInterval(watchPulse, pingTimeoutMs);
   pulse.unref();
-  void read();
 
-  async function* requests(): AsyncGenerator<OpenRequest, void, undefined> {
-    for await (const raw of outbox) yield { ...emptyRequest, $unknown: raw };
+  function read(bytes: Uint8Array): void {
+    heardAt = performance.now();
+    askedAt = undefined;
+    for (const frame of fromBinary(OpenResponseSchema, bytes).frames) take(frame);
+    if (consumed <= creditBytes / 4) return;
+    outbox.send(0, { case: "credit", value: { $typeName: "annex.store.v1.SessionCredit", bytes: consumed } });
+    allowed += consumed;
+    consumed = 0;
   }
 
-  async function read(): Promise<void> {
-    try {
-      for await (const { frames } of options.open(requests(), stop.signal)) {
-        heardAt = performance.now();
-        askedAt = undefined;
-        for (const frame of frames) take(frame);
-        if (consumed > creditBytes / 4) {
-          outbox.send(0, { case: "credit", value: { $typeName: "annex.store.v1.SessionCredit", bytes: consumed } });
-          consumed = 0;
-        }
-      }
-      finish(new ConnectError("the store ended the session", Code.Unavailable));
-    } catch (error) {
-      finish(error);
-    }
+  /** Counts bytes of messages against the credit that the store has. */
+  function consume(bytes: number): void {
+    allowed -= bytes;
+    consumed += bytes;
+    if (allowed < 0) throw new ConnectError("the store sends more than its credit", Code.ResourceExhausted);
   }
 
   function take({ call, frame }: SessionFrame): void {
@@ -137,7 +142,7 @@ export function openSession(options: SessionOptions): Session {
       case "result":
         return takeResult(id, frame.value);
       case "chunk":
-        consumed += frame.value.data.length;
+        consume(frame.value.data.length);
         return takePart(id, frame.value.data, frame.value.more);
       case "credit":
         return outbox.addCredit(frame.value.bytes);
@@ -157,8 +162,9 @@ export function openSession(options: SessionOptions): Session {
   }
 
   function takeResult(id: number, result: SessionResult): void {
-    consumed += result.answer?.data.length ?? 0;
-    if (result.code === 0) return takePart(id, result.answer?.data ?? new Uint8Array(), result.answer?.more ?? false);
+    const { data, more } = result.answer ?? noAnswer;
+    consume(data.length);
+    if (result.code === 0) return takePart(id, data, more);
     const error = new ConnectError(result.message, result.code as Code);
     if (result.detail.length > 0) error.details.push({ type: ErrorDetailSchema.typeName, value: result.detail });
     settle(id, { error });
@@ -196,10 +202,21 @@ export function openSession(options: SessionOptions): Session {
     settle(id, { error });
   }
 
+  /** Ends the calls whose deadline is over. @returns the earliest of the others. */
+  function expire(now: number): number {
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const [id, { endsAt }] of calls) {
+      if (endsAt <= now) cancel(id, new ConnectError("the deadline is over", Code.DeadlineExceeded));
+      else if (endsAt < earliest) earliest = endsAt;
+    }
+    return earliest;
+  }
+
   function watchPulse(): void {
     const now = performance.now();
     if (askedAt !== undefined && now - askedAt >= pingTimeoutMs) {
-      return stop.abort(new ConnectError("the store answers no ping", Code.Unavailable));
+      stream.abort();
+      return finish(new ConnectError("the store answers no ping", Code.Unavailable));
     }
     if (askedAt !== undefined || now - heardAt < pingEveryMs) return;
     askedAt = now;
@@ -219,6 +236,7 @@ export function openSession(options: SessionOptions): Session {
     if (state === "ended") return;
     state = "ended";
     clearInterval(pulse);
+    deadlines.close();
     outbox.end();
     opened.reject(cause);
     for (const id of [...calls.keys()]) settle(id, { error: new SessionBroken(cause) });
@@ -229,56 +247,64 @@ export function openSession(options: SessionOptions): Session {
     get isOpen() {
       return state === "open";
     },
+    get hasRoom() {
+      return calls.size < maxCalls && outbox.waitingBytes < maxWaitingBytes;
+    },
     opened: opened.promise,
     ended: ended.promise,
-    async call<I extends DescMessage, O extends DescMessage>(
-      method: DescMethodUnary<I, O>,
-      message: MessageShape<I>,
-      { signal, timeoutMs }: { readonly signal: AbortSignal | undefined; readonly timeoutMs: number | undefined },
-    ): Promise<MessageShape<O>> {
-      if (state !== "open") throw new SessionBroken(undefined);
-      if (calls.size >= maxCalls) throw new ConnectError("too many calls in flight", Code.ResourceExhausted);
-      if (signal?.aborted) throw new ConnectError("the caller went away", Code.Canceled);
-      const id = ++lastCall;
-      const bytes = toBinary(method.input, message);
-      return await new Promise<MessageShape<O>>((resolve, reject) => {
-        const onAbort = () => cancel(id, new ConnectError("the caller went away", Code.Canceled));
-        const onLate = () => cancel(id, new ConnectError("the deadline is over", Code.DeadlineExceeded));
-        const timer = timeoutMs === undefined ? undefined : setTimeout(onLate, timeoutMs);
+    call(method, message, { signal, timeoutMs }) {
+      if (state !== "open") return Promise.reject(new SessionBroken(undefined));
+      if (signal?.aborted) return Promise.reject(gone());
+      return new Promise((resolve, reject) => {
+        const bytes = toBinary(method.input, message);
+        const id = ++lastCall;
+        const onAbort = () => cancel(id, gone());
         signal?.addEventListener("abort", onAbort, { once: true });
         const settleCall: PendingCall["settle"] = (outcome) => {
-          clearTimeout(timer);
           signal?.removeEventListener("abort", onAbort);
           if ("error" in outcome) reject(outcome.error);
-          else resolve(outcome.message as MessageShape<O>);
+          else resolve(outcome.message as MessageShape<typeof method.output>);
         };
-        calls.set(id, { method, parts: [], bytes: 0, settle: settleCall });
-        outbox.sendMessage(id, bytes, requestFrame(method, timeoutMs));
+        const endsAt = timeoutMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeoutMs;
+        calls.set(id, { method, endsAt, parts: [], bytes: 0, settle: settleCall });
+        deadlines.add(endsAt);
+        outbox.sendMessage(id, bytes, { field: 3, head: requestHead(method, timeoutMs) });
       });
     },
     leave,
     end() {
-      stop.abort(new ConnectError("the session was ended", Code.Canceled));
+      stream.abort();
       finish(new ConnectError("the session was ended", Code.Canceled));
     },
   };
 }
 
-const emptyRequest = create(OpenRequestSchema);
+function gone(): ConnectError {
+  return new ConnectError("the caller went away", Code.Canceled);
+}
+
+const noAnswer = { data: new Uint8Array(), more: false };
 
 /** Encoded `method` of each method that was called: a handful. */
 const methodFields = new Map<DescMethodUnary, Uint8Array>();
 
-/** Gives the frame that a call begins with. */
-function requestFrame(method: DescMethodUnary, timeoutMs: number | undefined): FirstFrame {
+/** Gives the fields that a call begins with, before its message. */
+function requestHead(method: DescMethodUnary, timeoutMs: number | undefined): Uint8Array {
   let head = methodFields.get(method);
   if (head === undefined) {
     const name = `${method.parent.typeName}/${method.name}`;
     head = toBinary(SessionRequestSchema, create(SessionRequestSchema, { method: name }));
     methodFields.set(method, head);
   }
-  if (timeoutMs === undefined) return { field: 3, head, chunkField: 4 };
-  const deadline = { timeoutMs: Math.max(1, Math.ceil(timeoutMs)) };
-  const field = toBinary(SessionRequestSchema, create(SessionRequestSchema, deadline));
-  return { field: 3, head: Buffer.concat([head, field]), chunkField: 4 };
+  if (timeoutMs === undefined) return head;
+  const out = Buffer.allocUnsafe(head.length + timeoutBytes);
+  out.set(head);
+  out[head.length] = timeoutTag;
+  const wholeMs = Math.min(Math.max(1, Math.ceil(timeoutMs)), maxTimeoutMs);
+  return out.subarray(0, writeVarint(out, head.length + 1, wholeMs));
 }
+
+/** `timeout_ms`: field 2, a varint of at most 32 bits. */
+const timeoutTag = 2 << 3;
+const timeoutBytes = 1 + 5;
+const maxTimeoutMs = 2 ** 32 - 1;

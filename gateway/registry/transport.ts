@@ -1,8 +1,9 @@
 /**
  * Connect transports to a store: over a unix socket or TCP, gRPC or Connect, mutual TLS for TCP.
  *
- * It is one HTTP/2 connection that is opened when needed and reopened after it broke. Unary calls go
- * by session where the store offers one, which is a tenth of the work.
+ * An HTTP/2 connection is opened when needed and reopened after it broke. Unary calls go by session
+ * where the store offers one, which is a twentieth of the work; a session has a connection of its own,
+ * so that no list that is read slowly holds it up.
  * Compression is off on both sides: it doubles what a call costs, and the other end is near.
  */
 import { readFileSync } from "node:fs";
@@ -10,6 +11,7 @@ import type { ClientSessionOptions, Http2Session, SecureClientSessionOptions } f
 import { connect } from "node:net";
 import type { Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { sessionStreams } from "./session-stream.ts";
 import { createSessionTransport } from "./session-transport.ts";
 
 /** Where a store listens, and how it is spoken to. */
@@ -55,22 +57,29 @@ const pingTimeoutMs = 5_000;
 export function createStoreConnection(store: StoreAddress): StoreConnection {
   // An idle connection is pinged before it is used again, and never closed: its timers would outlive `abort`.
   const pings = { pingIntervalMs, pingTimeoutMs, idleConnectionTimeoutMs: Number.POSITIVE_INFINITY };
-  const sessionManager = new Http2SessionManager(baseUrl(store), pings, nodeOptions(store));
+  const [plainManager, sessionManager] = [1, 2].map(
+    () => new Http2SessionManager(baseUrl(store), pings, nodeOptions(store)),
+  ) as [Http2SessionManager, Http2SessionManager];
   const options = {
     baseUrl: baseUrl(store),
-    sessionManager: withHeardErrors(sessionManager),
+    sessionManager: withHeardErrors(plainManager),
     useBinaryFormat: true,
     acceptCompression: [],
     readMaxBytes,
   };
   const plain =
     store.protocol === "grpc" ? createGrpcTransport(options) : createConnectTransport({ ...options, httpVersion: "2" });
-  const transport = createSessionTransport({ plain, maxMessageBytes: readMaxBytes });
+  const transport = createSessionTransport({
+    plain,
+    open: sessionStreams(withHeardErrors(sessionManager), readMaxBytes),
+    maxMessageBytes: readMaxBytes,
+  });
   return {
     transport,
     sessions: () => transport.sessions(),
     close() {
       transport.close();
+      plainManager.abort();
       sessionManager.abort();
     },
   };

@@ -13,23 +13,39 @@ import { healthRoutes } from "./health-routes.ts";
 import { hasHooks, hookRoutes } from "./hook-routes.ts";
 import { reflectionRoutes } from "./reflection.ts";
 import type { ServingState } from "./serving-state.ts";
+import { createSessionServer, type SessionServer } from "./session.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import type { Store } from "./store.ts";
 import { storeServiceRoutes } from "./store-routes.ts";
 
-/** Registers everything that a store serves. */
-export function storeRoutes(store: Store, state: ServingState): (router: ConnectRouter) => void {
+/** Everything that a store serves. */
+export interface StoreServices {
+  /** Registers all services. */
+  readonly routes: (router: ConnectRouter) => void;
+  /** Serves the sessions that a listener takes off the wire itself. */
+  readonly sessions: SessionServer;
+}
+
+/** Gives everything that a store serves. */
+export function storeServices(store: Store, state: ServingState): StoreServices {
   const own = [catalogRoutes, storeServiceRoutes, actionRoutes, hookRoutes].map((make) => make(store, state));
   const actions = hasActions(store) ? [ActionService] : [];
   const hooks = hasHooks(store) ? [HookService] : [];
   const services = [CatalogService, StoreService, ...actions, ...hooks, SessionService];
-  const routes = [
+  const sessions = createSessionServer(own, state);
+  const all = [
     ...own,
-    sessionRoutes(own, state),
+    sessionRoutes(sessions),
     healthRoutes(services, state),
     reflectionRoutes([...services, Health, ServerReflection]),
   ];
-  return (router) => {
-    for (const route of routes) route(router);
+  const routes = (router: ConnectRouter) => {
+    for (const route of all) route(router);
   };
+  return { routes, sessions };
+}
+
+/** Registers everything that a store serves. */
+export function storeRoutes(store: Store, state: ServingState): (router: ConnectRouter) => void {
+  return storeServices(store, state).routes;
 }

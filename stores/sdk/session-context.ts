@@ -5,72 +5,77 @@
  * than the rest of a small call costs.
  */
 import type { DescMethodUnary } from "@bufbuild/protobuf";
-import { Code, ConnectError, type ContextValues, createContextValues, type HandlerContext } from "@connectrpc/connect";
+import { type ConnectError, type ContextValues, createContextValues, type HandlerContext } from "@connectrpc/connect";
 import type { SessionRequest } from "../../gen/annex/store/v1/session_pb.js";
 
-/** A handler's context, and the two ways in which its call ends. */
-export interface SessionContext extends HandlerContext {
-  abort(reason: ConnectError): void;
-  /** The answer is out. */
-  finish(): void;
-}
+/** A handler's context of one call, which begins when it is made. Its session aborts it. */
+export class SessionContext implements HandlerContext {
+  readonly method: DescMethodUnary;
+  /** The deadline in milliseconds of performance.now(); Infinity: none. */
+  readonly endsAt: number;
+  readonly protocolName = "session";
+  readonly requestMethod = "POST";
+  readonly #request: SessionRequest;
+  #controller: AbortController | undefined;
+  #aborted: ConnectError | undefined;
+  #requestHeader: Headers | undefined;
+  #responseHeader: Headers | undefined;
+  #responseTrailer: Headers | undefined;
+  #values: ContextValues | undefined;
 
-/** Makes the context of one call that begins now. */
-export function sessionContext(method: DescMethodUnary, request: SessionRequest): SessionContext {
-  const began = performance.now();
-  const { timeoutMs } = request;
-  let controller: AbortController | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  let requestHeader: Headers | undefined;
-  let responseHeader: Headers | undefined;
-  let responseTrailer: Headers | undefined;
-  let values: ContextValues | undefined;
-  let aborted: ConnectError | undefined;
-  const abort = (reason: ConnectError) => {
-    aborted ??= reason;
-    clearTimeout(timer);
-    controller?.abort(aborted);
-  };
-  const left = () => (timeoutMs === 0 ? undefined : Math.max(0, timeoutMs - (performance.now() - began)));
-  return {
-    method,
-    service: method.parent,
-    protocolName: "session",
-    requestMethod: "POST",
-    url: `session:/${request.method}`,
-    timeoutMs: left,
-    get signal() {
-      if (controller === undefined) {
-        controller = new AbortController();
-        if (aborted !== undefined) controller.abort(aborted);
-        else if (timeoutMs > 0) {
-          const late = () => abort(new ConnectError("the deadline is over", Code.DeadlineExceeded));
-          timer = setTimeout(late, left());
-        }
-      }
-      return controller.signal;
-    },
-    get requestHeader() {
-      requestHeader ??= new Headers(
-        Object.entries(request.metadata).flatMap(([name, list]) =>
-          list.values.map((value) => [name, value] as [string, string]),
-        ),
-      );
-      return requestHeader;
-    },
-    get responseHeader() {
-      responseHeader ??= new Headers();
-      return responseHeader;
-    },
-    get responseTrailer() {
-      responseTrailer ??= new Headers();
-      return responseTrailer;
-    },
-    get values() {
-      values ??= createContextValues();
-      return values;
-    },
-    abort,
-    finish: () => clearTimeout(timer),
-  };
+  constructor(method: DescMethodUnary, request: SessionRequest) {
+    this.method = method;
+    this.#request = request;
+    this.endsAt = request.timeoutMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + request.timeoutMs;
+  }
+
+  /** Ends the call, once. */
+  abort(reason: ConnectError): void {
+    this.#aborted ??= reason;
+    this.#controller?.abort(this.#aborted);
+  }
+
+  timeoutMs(): number | undefined {
+    return this.#request.timeoutMs === 0 ? undefined : Math.max(0, this.endsAt - performance.now());
+  }
+
+  get service() {
+    return this.method.parent;
+  }
+
+  get url(): string {
+    return `session:/${this.#request.method}`;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#aborted !== undefined) this.#controller.abort(this.#aborted);
+    }
+    return this.#controller.signal;
+  }
+
+  get requestHeader(): Headers {
+    this.#requestHeader ??= new Headers(
+      Object.entries(this.#request.metadata).flatMap(([name, list]) =>
+        list.values.map((value) => [name, value] as [string, string]),
+      ),
+    );
+    return this.#requestHeader;
+  }
+
+  get responseHeader(): Headers {
+    this.#responseHeader ??= new Headers();
+    return this.#responseHeader;
+  }
+
+  get responseTrailer(): Headers {
+    this.#responseTrailer ??= new Headers();
+    return this.#responseTrailer;
+  }
+
+  get values(): ContextValues {
+    this.#values ??= createContextValues();
+    return this.#values;
+  }
 }

@@ -2,21 +2,21 @@
  * What one side of a session has to send: control frames, and messages in parts of bounded size.
  *
  *   first parts ──┐
- *                 ├─► one batch a turn of the event loop ──► the stream
+ *                 ├─► one batch a turn of the event loop ──► one write
  *   later parts ──┘   (one part of one message, in rounds)
  *
  * The rule that always holds: a large message delays a small one by at most one part. Bytes of
- * messages leave only as far as the other side's credit goes; what the outbox holds is bounded by
- * the calls in flight, each of which has at most one message here.
+ * messages leave only as far as the other side's credit goes; one write is under way at a time, and
+ * what comes meanwhile is the next batch.
  *
- * Frames that carry messages are encoded here, by the contract's field numbers: each is one small
- * buffer, where a generic encoder makes a dozen objects. They leave as the raw fields that
- * protobuf-es keeps of what it doesn't know.
+ * A batch is one buffer: a gRPC message with its frames, encoded by the contract's field numbers. A
+ * generic encoder makes a dozen objects a frame, and copies each message three times.
  * The gateway has the same on its side: the two share nothing but the contract.
- * Source: proto/annex/store/v1/session.proto.
+ * Source: proto/annex/store/v1/session.proto; gRPC over HTTP/2, "Length-Prefixed-Message".
  */
-import { create, toBinary, type UnknownField } from "@bufbuild/protobuf";
-import { type SessionFrame, SessionFrameSchema } from "../../gen/annex/store/v1/session_pb.js";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { OpenResponseSchema, type SessionFrame, SessionFrameSchema } from "../../gen/annex/store/v1/session_pb.js";
+import { prefixBytes } from "./grpc-messages.ts";
 
 /** Largest part of a message, in bytes: what a small call may have to wait for. */
 export const partBytes = 64 * 1024;
@@ -26,14 +26,20 @@ const batchBytes = 256 * 1024;
 /** A frame without a message. */
 export type ControlFrame = Exclude<SessionFrame["frame"], { case: undefined }>;
 
-/** The first frame of a message: the number of its field, what it says before the message, and where that goes. */
+/** What a message begins with, and where it goes. */
 export interface FirstFrame {
-  /** `request` or `result`, as SessionFrame numbers them. */
+  /** `request` or `result`, as SessionFrame numbers them; both have the message as field 4. */
   readonly field: 3 | 5;
   /** Encoded fields of the request or the result. */
   readonly head: Uint8Array;
-  /** The field of its SessionChunk. */
-  readonly chunkField: 4;
+}
+
+/** Where batches go. */
+export interface SessionWire {
+  /** Sends a gRPC message as it is; `done`: the next one may come. */
+  write(batch: Buffer, done: () => void): void;
+  /** Ends the sending side, once. */
+  end(): void;
 }
 
 /** A message on its way. `sent` bytes of it have left. */
@@ -44,20 +50,36 @@ interface Outgoing {
   sent: number;
 }
 
-const chunkFrame = 4;
+/** A part that leaves now: up to, not including, byte `end`. */
+interface Part {
+  readonly outgoing: Outgoing;
+  readonly end: number;
+}
 
-/** Gathers frames; whoever iterates over it sends them, each batch as the raw frames of one message. */
-export class SessionOutbox implements AsyncIterable<UnknownField[]> {
-  #control: UnknownField[] = [];
+const chunkFrame = 4;
+/** Most that a frame adds to its part and its head: five tags, four lengths below 2^32, a call's number, `more`. */
+const frameBytes = 5 + 4 * 5 + 8 + 2;
+
+/** Gathers frames, and sends them by batches. */
+export class SessionOutbox {
+  #control: Uint8Array[] = [];
   readonly #first: Outgoing[] = [];
   readonly #later: Outgoing[] = [];
+  readonly #wire: SessionWire;
   #credit: number;
-  #ended = false;
-  #wake: (() => void) | undefined;
+  #waitingBytes = 0;
+  #state: "idle" | "due" | "writing" | "ended" = "idle";
+  #isLast = false;
 
   /** @param credit bytes that the other side takes before it says more. */
-  constructor(credit: number) {
+  constructor(credit: number, wire: SessionWire) {
     this.#credit = credit;
+    this.#wire = wire;
+  }
+
+  /** Bytes of messages that have not left. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
   }
 
   /** Allows more bytes. */
@@ -68,120 +90,139 @@ export class SessionOutbox implements AsyncIterable<UnknownField[]> {
 
   /** Sends a frame without a message; it overtakes messages. `call` 0: about the session. */
   send(call: number, frame: ControlFrame): void {
-    const bytes = toBinary(SessionFrameSchema, create(SessionFrameSchema, { call: BigInt(call), frame }));
-    const out = Buffer.allocUnsafe(varintLength(bytes.length) + bytes.length);
-    out.set(bytes, writeVarint(out, 0, bytes.length));
-    this.#control.push(rawFrame(out));
+    const frames = [create(SessionFrameSchema, { call: BigInt(call), frame })];
+    this.#control.push(toBinary(OpenResponseSchema, create(OpenResponseSchema, { frames })));
     this.#awake();
   }
 
   /** Sends a message. */
   sendMessage(call: number, bytes: Uint8Array, first: FirstFrame): void {
     this.#first.push({ call, bytes, first, sent: 0 });
+    this.#waitingBytes += bytes.length;
     this.#awake();
   }
 
   /** Forgets what was not sent of a call's message. @returns whether none of it was. */
   drop(call: number): boolean {
-    const isOf = (outgoing: Outgoing) => outgoing.call === call;
-    const later = this.#later.findIndex(isOf);
-    if (later >= 0) this.#later.splice(later, 1);
-    const first = this.#first.findIndex(isOf);
-    if (first >= 0) this.#first.splice(first, 1);
-    return first >= 0;
+    return this.#dropFrom(this.#first, call) || (this.#dropFrom(this.#later, call) && false);
   }
 
   /** Sends what is there and can be sent, then ends the stream. */
   end(): void {
-    this.#ended = true;
+    this.#isLast = true;
     this.#awake();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<UnknownField[], void, undefined> {
-    for (;;) {
-      const batch = this.#batch();
-      if (batch.length > 0) yield batch;
-      else if (this.#ended) return;
-      else {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-      }
-    }
+  #dropFrom(queue: Outgoing[], call: number): boolean {
+    const index = queue.findIndex((outgoing) => outgoing.call === call);
+    if (index < 0) return false;
+    const [{ bytes, sent }] = queue.splice(index, 1) as [Outgoing];
+    this.#waitingBytes -= bytes.length - sent;
+    return true;
   }
 
-  /** Wakes the sender after everything else of this turn: what arrives in one turn leaves as one write. */
+  /** Sends after everything else of this turn: what arrives in one turn leaves as one write. */
   #awake(): void {
-    const wake = this.#wake;
-    if (wake === undefined) return;
-    this.#wake = undefined;
-    setImmediate(wake);
+    if (this.#state !== "idle") return;
+    this.#state = "due";
+    setImmediate(this.#flush);
   }
 
-  #batch(): UnknownField[] {
-    const frames = this.#control;
+  readonly #flush = (): void => {
+    const batch = this.#batch();
+    if (batch !== undefined) {
+      this.#state = "writing";
+      this.#wire.write(batch, this.#flush);
+    } else if (this.#isLast) {
+      this.#state = "ended";
+      this.#wire.end();
+    } else {
+      this.#state = "idle";
+    }
+  };
+
+  /** Gives the next batch; undefined: there is nothing that can be sent. */
+  #batch(): Buffer | undefined {
+    const control = this.#control;
+    const parts = this.#parts();
+    if (control.length === 0 && parts.length === 0) return undefined;
     this.#control = [];
+    let room = prefixBytes;
+    for (const frame of control) room += frame.length;
+    for (const { outgoing, end } of parts) {
+      room += frameBytes + end - outgoing.sent + (outgoing.sent === 0 ? outgoing.first.head.length : 0);
+    }
+    const out = Buffer.allocUnsafe(room);
+    let at = prefixBytes;
+    for (const frame of control) {
+      out.set(frame, at);
+      at += frame.length;
+    }
+    for (const part of parts) at = this.#write(out, at, part);
+    out[0] = 0;
+    out.writeUInt32BE(at - prefixBytes, 1);
+    return out.subarray(0, at);
+  }
+
+  /** Takes what may leave: first parts of messages, and the next part of one that has begun. */
+  #parts(): Part[] {
+    const parts: Part[] = [];
+    const take = (outgoing: Outgoing): number => {
+      const end = Math.min(outgoing.sent + partBytes, outgoing.sent + this.#credit, outgoing.bytes.length);
+      parts.push({ outgoing, end });
+      this.#credit -= end - outgoing.sent;
+      this.#waitingBytes -= end - outgoing.sent;
+      return end - outgoing.sent;
+    };
     let bytes = 0;
     let taken = 0;
     // An empty message needs no credit.
     for (; taken < this.#first.length && bytes < batchBytes; taken++) {
       const outgoing = this.#first[taken] as Outgoing;
       if (this.#credit <= 0 && outgoing.bytes.length > 0) break;
-      bytes += this.#push(frames, outgoing);
+      bytes += take(outgoing);
     }
     this.#first.splice(0, taken);
-    const later = this.#credit > 0 ? this.#later.shift() : undefined;
-    if (later !== undefined) this.#push(frames, later);
-    return frames;
+    const begun = this.#credit > 0 ? this.#later.shift() : undefined;
+    if (begun !== undefined) take(begun);
+    return parts;
   }
 
-  /** Puts the next part of a message into a batch. @returns its bytes. */
-  #push(frames: UnknownField[], outgoing: Outgoing): number {
+  /** Writes the frame of a part. @returns the position after it. */
+  #write(out: Buffer, from: number, { outgoing, end }: Part): number {
     const { call, bytes, first, sent } = outgoing;
-    const end = Math.min(sent + partBytes, sent + this.#credit, bytes.length);
-    const part = end - sent === bytes.length ? bytes : bytes.subarray(sent, end);
-    frames.push(rawFrame(messageFrame(call, sent === 0 ? first : undefined, part, end < bytes.length)));
-    outgoing.sent = end;
-    this.#credit -= end - sent;
-    if (end < bytes.length) this.#later.push(outgoing);
-    return end - sent;
-  }
-}
-
-/** A SessionFrame as the field `frames` of OpenRequest and OpenResponse. */
-function rawFrame(data: Uint8Array): UnknownField {
-  return { no: 1, wireType: 2, data };
-}
-
-/** Encodes a frame with a part of a message, behind its own length. `first` undefined: a later part. */
-function messageFrame(call: number, first: FirstFrame | undefined, part: Uint8Array, more: boolean): Buffer {
-  const chunkLength = (part.length === 0 ? 0 : 1 + varintLength(part.length) + part.length) + (more ? 2 : 0);
-  const inner = first === undefined ? 0 : first.head.length + 1 + varintLength(chunkLength);
-  const bodyLength = inner + chunkLength;
-  const frameLength = 1 + varintLength(call) + 1 + varintLength(bodyLength) + bodyLength;
-  const out = Buffer.allocUnsafe(varintLength(frameLength) + frameLength);
-  let at = writeVarint(out, 0, frameLength);
-  out[at++] = tag(1, 0);
-  at = writeVarint(out, at, call);
-  out[at++] = tag(first?.field ?? chunkFrame, 2);
-  at = writeVarint(out, at, bodyLength);
-  if (first !== undefined) {
-    out.set(first.head, at);
-    at += first.head.length;
-    out[at++] = tag(first.chunkField, 2);
-    at = writeVarint(out, at, chunkLength);
-  }
-  if (part.length > 0) {
+    const length = end - sent;
+    const more = end < bytes.length;
+    const chunkLength = (length === 0 ? 0 : 1 + varintLength(length) + length) + (more ? 2 : 0);
+    const isFirst = sent === 0;
+    const bodyLength = (isFirst ? first.head.length + 1 + varintLength(chunkLength) : 0) + chunkLength;
+    let at = from;
     out[at++] = tag(1, 2);
-    at = writeVarint(out, at, part.length);
-    out.set(part, at);
-    at += part.length;
+    at = writeVarint(out, at, 1 + varintLength(call) + 1 + varintLength(bodyLength) + bodyLength);
+    out[at++] = tag(1, 0);
+    at = writeVarint(out, at, call);
+    out[at++] = tag(isFirst ? first.field : chunkFrame, 2);
+    at = writeVarint(out, at, bodyLength);
+    if (isFirst) {
+      out.set(first.head, at);
+      at += first.head.length;
+      out[at++] = tag(4, 2);
+      at = writeVarint(out, at, chunkLength);
+    }
+    if (length > 0) {
+      out[at++] = tag(1, 2);
+      at = writeVarint(out, at, length);
+      out.set(length === bytes.length ? bytes : bytes.subarray(sent, end), at);
+      at += length;
+    }
+    if (more) {
+      out[at++] = tag(2, 0);
+      out[at++] = 1;
+      this.#later.push(outgoing);
+    }
+    outgoing.sent = end;
+    return at;
   }
-  if (more) {
-    out[at++] = tag(2, 0);
-    out[at++] = 1;
-  }
-  return out;
 }
 
 function tag(field: number, wireType: number): number {
@@ -195,8 +236,8 @@ function varintLength(value: number): number {
   return length;
 }
 
-/** Writes a varint. @returns the position after it. */
-function writeVarint(out: Buffer, at: number, value: number): number {
+/** Writes a whole number below 2^53 as a varint. @returns the position after it. */
+export function writeVarint(out: Buffer, at: number, value: number): number {
   let position = at;
   let left = value;
   while (left >= 0x80) {

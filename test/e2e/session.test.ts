@@ -5,17 +5,24 @@ import { connect as connectSocket, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, beforeEach, describe, test } from "node:test";
-import { create } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { createConnectTransport, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { SessionBroken } from "../../gateway/registry/session.ts";
+import { sessionStreams } from "../../gateway/registry/session-stream.ts";
 import { createSessionTransport, type SessionTransport } from "../../gateway/registry/session-transport.ts";
 import { ErrorDetailSchema } from "../../gen/annex/store/v1/error_pb.js";
-import { SessionFrameSchema, SessionPingSchema, SessionService } from "../../gen/annex/store/v1/session_pb.js";
-import { StoreService } from "../../gen/annex/store/v1/store_pb.js";
+import {
+  type SessionFrame,
+  SessionFrameSchema,
+  SessionPingSchema,
+  SessionService,
+} from "../../gen/annex/store/v1/session_pb.js";
+import { GetRequestSchema, GetResponseSchema, StoreService } from "../../gen/annex/store/v1/store_pb.js";
 import { badRequest, type GetCall, type ServedStore, type Store, serveStore } from "../../stores/sdk/sdk.ts";
 import { contractResources, resource } from "../contract/contract.testing.ts";
 
+const maxMessageBytes = 64 * 1024 * 1024;
 const key = (name: string) => ({ namespace: "ns", name });
 
 /** A store whose objects say by their names how long they are and what happens to who asks for them. */
@@ -71,7 +78,7 @@ describe("a session", () => {
         },
       ],
     });
-    transport = createSessionTransport({ plain, maxMessageBytes: 64 * 1024 * 1024 });
+    transport = createSessionTransport({ plain, open: sessionStreams(manager, maxMessageBytes), maxMessageBytes });
     client = createClient(StoreService, transport);
     await untilBySession();
   });
@@ -182,6 +189,67 @@ describe("a session", () => {
     })();
     const error = await errorOf(read);
     assert.deepEqual([error.code, error.rawMessage], [Code.InvalidArgument, "the first frame of a session is hello"]);
+  });
+
+  test("is refused to a caller that sends more than its credit", async () => {
+    const message = { data: Buffer.alloc(64 * 1024), more: true };
+    const request = { case: "request" as const, value: { method: "annex.store.v1.StoreService/Create", message } };
+    const chunk = { case: "chunk" as const, value: message };
+    const hello = create(SessionFrameSchema, { frame: { case: "hello", value: {} } });
+    const frames = Array.from({ length: 40 }, (_, index) =>
+      create(SessionFrameSchema, { call: 1n, frame: index === 0 ? request : chunk }),
+    );
+    const sessions = createClient(SessionService, plain);
+    async function* requests() {
+      // In one message, so that no credit can come in between.
+      yield { frames: [hello, ...frames] };
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+    }
+    const read = (async () => {
+      for await (const _ of sessions.open(requests()));
+    })();
+    assert.equal((await errorOf(read)).code, Code.ResourceExhausted);
+  });
+
+  test("is offered by the Connect protocol too, and answers pings", async () => {
+    const byConnect = createConnectTransport({
+      baseUrl: "http://localhost",
+      httpVersion: "2",
+      useBinaryFormat: true,
+      sessionManager: manager,
+    });
+    const get = toBinary(GetRequestSchema, create(GetRequestSchema, { resource, key: key("object-100000") }));
+    const frames = [
+      create(SessionFrameSchema, { frame: { case: "hello", value: {} } }),
+      create(SessionFrameSchema, { frame: { case: "ping", value: { number: 99n } } }),
+      create(SessionFrameSchema, {
+        call: 5n,
+        frame: { case: "request", value: { method: "annex.store.v1.StoreService/Get", message: { data: get } } },
+      }),
+    ];
+    for (const transport of [byConnect, plain]) {
+      const release = Promise.withResolvers<void>();
+      const requests = async function* () {
+        yield { frames };
+        await release.promise;
+      };
+      const parts: Uint8Array[] = [];
+      const others: SessionFrame["frame"][] = [];
+      for await (const response of createClient(SessionService, transport).open(requests())) {
+        for (const { frame } of response.frames) {
+          const part = frame.case === "result" ? frame.value.answer : frame.case === "chunk" ? frame.value : undefined;
+          if (part === undefined) others.push(frame);
+          else parts.push(part.data);
+          if (part?.more === false) release.resolve();
+        }
+      }
+      assert.ok(parts.length > 1);
+      assert.equal(fromBinary(GetResponseSchema, Buffer.concat(parts)).object?.json.length, 100_000);
+      assert.deepEqual(
+        others.map((frame) => (frame.case === "ping" ? [frame.value.number, frame.value.isAnswer] : frame.case)),
+        ["hello", [99n, true]],
+      );
+    }
   });
 
   async function untilHanging(count: number): Promise<void> {

@@ -1,0 +1,71 @@
+/**
+ * A session straight on its HTTP/2 stream, as gRPC writes it.
+ *
+ * A generic server's pipe of async iterators costs more than all the calls of a batch together: here
+ * a batch is one write, and a message that arrives one function call. What asks for more than a plain
+ * stream (a deadline, compression, another protocol) goes the generic way, over session-routes.ts.
+ * Source: gRPC over HTTP/2; proto/annex/store/v1/session.proto.
+ */
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import { fromBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { connectNodeAdapter } from "@connectrpc/connect-node";
+import { OpenRequestSchema, SessionService } from "../../gen/annex/store/v1/session_pb.js";
+import { maxMessageBytes } from "./catalog-routes.ts";
+import { createMessageReader } from "./grpc-messages.ts";
+import type { SessionServer } from "./session.ts";
+
+type Handler = ReturnType<typeof connectNodeAdapter>;
+type NodeRequest = Parameters<Handler>[0];
+
+const path = `/${SessionService.typeName}/${SessionService.method.open.name}`;
+
+/** Gives a handler that serves sessions, and leaves every other request to `others`. */
+export function sessionHandler(serve: SessionServer, others: Handler): Handler {
+  return (request, response) => {
+    if (isPlainSession(request)) carry(serve, request, response as Http2ServerResponse);
+    else others(request, response);
+  };
+}
+
+function isPlainSession(request: NodeRequest): request is Http2ServerRequest {
+  if (request.url !== path || !("stream" in request) || request.method !== "POST") return false;
+  const { headers } = request;
+  const isProtobuf = /^application\/grpc(\+proto)?$/.test(headers["content-type"] ?? "");
+  const encoding = headers["grpc-encoding"] ?? "identity";
+  return isProtobuf && encoding === "identity" && headers["grpc-timeout"] === undefined;
+}
+
+function carry(serve: SessionServer, request: Http2ServerRequest, response: Http2ServerResponse): void {
+  response.writeHead(200, { "content-type": "application/grpc+proto" });
+  const session = serve({
+    write: (batch, done) => response.write(batch, () => done()),
+    end(failure) {
+      const { code = 0, rawMessage = "" } = failure ?? {};
+      response.addTrailers({ "grpc-status": String(code), "grpc-message": encodeURIComponent(rawMessage) });
+      response.end();
+    },
+  });
+  const read = createMessageReader(maxMessageBytes, (message) => session.receive(framesFrom(message)));
+  request.on("data", (chunk: Buffer) => {
+    try {
+      read(chunk);
+    } catch (error) {
+      session.close(ConnectError.from(error));
+      request.removeAllListeners("data").resume();
+    }
+  });
+  request.on("end", () => session.close());
+  // Whatever ends the stream, its requests end with it.
+  request.on("error", () => session.close());
+  request.on("close", () => session.close());
+  response.on("error", () => session.close());
+}
+
+function framesFrom(message: Uint8Array) {
+  try {
+    return fromBinary(OpenRequestSchema, message).frames;
+  } catch (error) {
+    throw new ConnectError("a frame can't be read", Code.InvalidArgument, undefined, undefined, error);
+  }
+}

@@ -1,0 +1,306 @@
+/**
+ * One session, from the store's side: its unary calls as frames on one long stream.
+ *
+ * A call by session runs the very function that the RPC of the same name runs, so it can't mean
+ * anything else. A session lives until the caller ends it or it breaks. When the store stops it asks
+ * the caller to go away: the caller knows what it has on the way, so the end is its to make.
+ * Source: proto/annex/store/v1/session.proto.
+ */
+import { create, type DescMethodUnary, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
+import { ErrorDetailSchema } from "../../gen/annex/store/v1/error_pb.js";
+import { type SessionFrame, type SessionRequest, SessionResultSchema } from "../../gen/annex/store/v1/session_pb.js";
+import { maxMessageBytes } from "./catalog-routes.ts";
+import { Deadlines } from "./deadlines.ts";
+import type { ServingState } from "./serving-state.ts";
+import { SessionContext } from "./session-context.ts";
+import { type FirstFrame, SessionOutbox } from "./session-outbox.ts";
+
+/** A unary method and what answers it. */
+export interface UnaryMethod {
+  readonly method: DescMethodUnary;
+  readonly answer: (request: never, context: HandlerContext) => unknown;
+}
+
+/** What a caller may send before it hears more: the contract's own numbers. */
+const creditBytes = 1024 * 1024;
+const maxCalls = 1_024;
+/** Bytes of one session's requests that are not whole yet, or of its answers that can't leave: a few of the largest. */
+const maxPendingBytes = 4 * maxMessageBytes;
+
+/** One call, from its request's first part until its result. */
+interface Call {
+  readonly known: UnaryMethod;
+  readonly context: SessionContext;
+  parts: Uint8Array[];
+  bytes: number;
+  /** Whether its request is whole. */
+  isRunning: boolean;
+}
+
+/** Where a session's answers go. */
+export interface AnswerWire {
+  /** Sends a gRPC message as it is; `done`: the next one may come. */
+  write(batch: Buffer, done: () => void): void;
+  /** Ends the sending side, once. `failure`: the caller broke the rules. */
+  end(failure: ConnectError | undefined): void;
+}
+
+/** A session that is being served. */
+export interface ServedSession {
+  /** Takes frames in order. A fault in them ends the session. */
+  receive(frames: readonly SessionFrame[]): void;
+  /** Ends it: nobody waits for what is in flight. `failure`: why, if it isn't the caller's wish. */
+  close(failure?: ConnectError): void;
+}
+
+/** Begins a session. */
+export type SessionServer = (wire: AnswerWire) => ServedSession;
+
+/**
+ * Makes the server of a store's sessions.
+ * @param routes functions that register the services whose unary methods a session carries.
+ */
+export function createSessionServer(
+  routes: readonly ((router: ConnectRouter) => void)[],
+  state: ServingState,
+): SessionServer {
+  const methods = unaryMethods(routes);
+  return (wire) => serveSession(methods, state, wire);
+}
+
+/** Gives each unary method that the routes register, by `package.Service/Method`. */
+function unaryMethods(routes: readonly ((router: ConnectRouter) => void)[]): ReadonlyMap<string, UnaryMethod> {
+  const methods = new Map<string, UnaryMethod>();
+  const recorder = {
+    handlers: [],
+    rpc: () => recorder,
+    service(service: { methods: readonly DescMethodUnary[] }, implementation: Record<string, UnaryMethod["answer"]>) {
+      for (const method of service.methods) {
+        const answer = implementation[method.localName];
+        if (method.methodKind !== "unary" || answer === undefined) continue;
+        methods.set(`${method.parent.typeName}/${method.name}`, { method, answer: answer.bind(implementation) });
+      }
+      return recorder;
+    },
+  };
+  for (const route of routes) route(recorder as unknown as ConnectRouter);
+  return methods;
+}
+
+function serveSession(methods: ReadonlyMap<string, UnaryMethod>, state: ServingState, wire: AnswerWire): ServedSession {
+  const outbox = new SessionOutbox(creditBytes, {
+    write: (batch, done) => wire.write(batch, done),
+    end: () => wire.end(failure),
+  });
+  const calls = new Map<number, Call>();
+  const deadlines = new Deadlines(expire);
+  let pendingBytes = 0;
+  /** Bytes that the caller may still send, and those that it is yet to be told of. */
+  let allowed = creditBytes;
+  let consumed = 0;
+  let isBegun = false;
+  let isLeaving = false;
+  let isClosed = false;
+  let failure: ConnectError | undefined;
+
+  outbox.send(0, hello());
+  state.stopping.addEventListener("abort", leave, { once: true });
+  if (state.stopping.aborted) leave();
+
+  function leave(): void {
+    isLeaving = true;
+    outbox.send(0, {
+      case: "goAway",
+      value: { $typeName: "annex.store.v1.SessionGoAway", reason: "the store stops" },
+    });
+  }
+
+  function fail(message: string, code = Code.InvalidArgument): never {
+    throw new ConnectError(message, code);
+  }
+
+  function receive(frames: readonly SessionFrame[]): void {
+    if (isClosed) return;
+    try {
+      for (const frame of frames) {
+        if (!isBegun && frame.frame.case !== "hello") fail("the first frame of a session is hello");
+        isBegun = true;
+        take(frame);
+      }
+      if (consumed <= creditBytes / 4) return;
+      outbox.send(0, { case: "credit", value: { $typeName: "annex.store.v1.SessionCredit", bytes: consumed } });
+      allowed += consumed;
+      consumed = 0;
+    } catch (error) {
+      close(ConnectError.from(error));
+    }
+  }
+
+  /** Counts bytes of messages against the credit that the caller has. */
+  function consume(bytes: number): void {
+    allowed -= bytes;
+    consumed += bytes;
+    if (allowed < 0) fail("the caller sends more than its credit", Code.ResourceExhausted);
+  }
+
+  function take({ call, frame }: SessionFrame): void {
+    const id = Number(call);
+    switch (frame.case) {
+      case "hello":
+        // What it allows beyond the contract's numbers.
+        outbox.addCredit((frame.value.initialCreditBytes || creditBytes) - creditBytes);
+        return;
+      case "request":
+        return begin(id, frame.value);
+      case "chunk": {
+        consume(frame.value.data.length);
+        const call = calls.get(id);
+        // One that was cancelled or refused: its chunks were on their way.
+        if (call === undefined) return;
+        if (call.isRunning) fail(`the message of call ${id} was whole`);
+        return gather(id, call, frame.value.data, frame.value.more);
+      }
+      case "cancel": {
+        const call = calls.get(id);
+        if (call === undefined) return;
+        outbox.drop(id);
+        forget(id, call);
+        return call.context.abort(new ConnectError("the caller cancelled", Code.Canceled));
+      }
+      case "credit":
+        return outbox.addCredit(frame.value.bytes);
+      case "ping":
+        if (!frame.value.isAnswer) {
+          const { number } = frame.value;
+          outbox.send(0, { case: "ping", value: { $typeName: "annex.store.v1.SessionPing", number, isAnswer: true } });
+        }
+        return;
+      case "goAway":
+        isLeaving = true;
+        return;
+      default:
+        fail(`a caller sends no ${frame.case ?? "empty"} frame`);
+    }
+  }
+
+  function begin(id: number, request: SessionRequest): void {
+    const { data, more } = request.message ?? noMessage;
+    consume(data.length);
+    if (id === 0 || calls.has(id)) fail(`the call ${id} can't begin`);
+    const known = methods.get(request.method);
+    if (known === undefined) return refuse(id, `${request.method} is not offered`, Code.Unimplemented);
+    if (isLeaving) return refuse(id, "the session ends", Code.Unavailable);
+    if (calls.size >= maxCalls) return refuse(id, "too many calls in flight", Code.ResourceExhausted);
+    if (outbox.waitingBytes > maxPendingBytes) return refuse(id, "too many answers wait", Code.ResourceExhausted);
+    const call = { known, context: new SessionContext(known.method, request), parts: [], bytes: 0, isRunning: false };
+    calls.set(id, call);
+    deadlines.add(call.context.endsAt);
+    gather(id, call, data, more);
+  }
+
+  /** Takes a part of a request; its last one runs the call. */
+  function gather(id: number, call: Call, data: Uint8Array, more: boolean): void {
+    if (!more && call.bytes === 0) {
+      void run(id, call, data);
+      return;
+    }
+    call.bytes += data.length;
+    pendingBytes += data.length;
+    if (call.bytes > maxMessageBytes || pendingBytes > maxPendingBytes) {
+      forget(id, call);
+      return sendError(id, new ConnectError("the message is too large", Code.ResourceExhausted));
+    }
+    call.parts.push(data);
+    if (more) return;
+    const bytes = Buffer.concat(call.parts);
+    pendingBytes -= call.bytes;
+    call.parts = [];
+    call.bytes = 0;
+    void run(id, call, bytes);
+  }
+
+  async function run(id: number, call: Call, bytes: Uint8Array): Promise<void> {
+    const { method, answer } = call.known;
+    call.isRunning = true;
+    try {
+      const given = await answer(fromBinary(method.input, bytes) as never, call.context);
+      if (calls.get(id) !== call) return;
+      const encoded = toBinary(method.output, create(method.output, given as never));
+      outbox.sendMessage(id, encoded, answerFrame);
+    } catch (error) {
+      if (calls.get(id) !== call) return;
+      sendError(id, ConnectError.from(error, Code.Internal));
+    } finally {
+      if (calls.get(id) === call) forget(id, call);
+    }
+  }
+
+  function refuse(id: number, message: string, code: Code): void {
+    sendError(id, new ConnectError(message, code));
+  }
+
+  function sendError(id: number, error: ConnectError): void {
+    const detail = error.findDetails(ErrorDetailSchema)[0];
+    const bytes = detail === undefined ? new Uint8Array() : toBinary(ErrorDetailSchema, detail);
+    const value = create(SessionResultSchema, { code: error.code, message: error.rawMessage, detail: bytes });
+    outbox.send(id, { case: "result", value });
+  }
+
+  function forget(id: number, call: Call): void {
+    calls.delete(id);
+    pendingBytes -= call.bytes;
+    call.bytes = 0;
+  }
+
+  /** Ends the calls whose deadline is over. @returns the earliest of the others. */
+  function expire(now: number): number {
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const [id, call] of calls) {
+      if (call.context.endsAt > now) {
+        earliest = Math.min(earliest, call.context.endsAt);
+        continue;
+      }
+      const error = new ConnectError("the deadline is over", Code.DeadlineExceeded);
+      call.context.abort(error);
+      // Nobody will send the rest of its request.
+      if (call.isRunning) continue;
+      sendError(id, error);
+      forget(id, call);
+    }
+    return earliest;
+  }
+
+  function close(cause?: ConnectError): void {
+    if (isClosed) return;
+    isClosed = true;
+    failure = cause;
+    state.stopping.removeEventListener("abort", leave);
+    deadlines.close();
+    for (const [id, call] of [...calls]) {
+      forget(id, call);
+      call.context.abort(new ConnectError("the session ended", Code.Canceled));
+    }
+    outbox.end();
+  }
+
+  return { receive, close };
+}
+
+function hello(): { case: "hello"; value: SessionHelloValue } {
+  return {
+    case: "hello",
+    value: {
+      $typeName: "annex.store.v1.SessionHello",
+      initialCreditBytes: creditBytes,
+      maxCalls,
+      maxAgeMs: 0,
+    },
+  };
+}
+
+type SessionHelloValue = Extract<SessionFrame["frame"], { case: "hello" }>["value"];
+
+/** The frame that an answer begins with: nothing but the answer. */
+const answerFrame: FirstFrame = { field: 5, head: new Uint8Array() };
+const noMessage = { data: new Uint8Array(), more: false };
