@@ -11,8 +11,9 @@ import { missed, type Row } from "./row.ts";
 import { bodies } from "./rows/bodies.ts";
 import { definitions } from "./rows/definitions.ts";
 import { fields } from "./rows/fields.ts";
+import { session } from "./rows/session.ts";
 
-const rows: readonly Row[] = [definitions, bodies, fields];
+const rows: readonly Row[] = [definitions, bodies, fields, session];
 
 process.exitCode = await main(process.argv.slice(2));
 
