@@ -9,19 +9,28 @@ import type { Family } from "./family.ts";
 /** What the text says it is. */
 export const textMediaType = "text/plain; version=0.0.4; charset=utf-8";
 
+/** Characters that become bytes at once. */
+const pieceChars = 64 * 1024;
+
 /** Gives the text of families, sorted by their names; one without series is left out. */
 export async function formatFamilies(families: readonly Family[]): Promise<Buffer[]> {
   const buffers: Buffer[] = [];
   const turnIfDue = createTurns();
+  let text = "";
   for (const family of [...families].sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    let text = "";
+    let head = headOf(family);
     for (const lines of family.lines()) {
-      text += lines;
-      await turnIfDue();
+      text += head + lines;
+      head = "";
+      if (text.length >= pieceChars) {
+        buffers.push(Buffer.from(text));
+        text = "";
+      }
+      const due = turnIfDue();
+      if (due !== undefined) await due;
     }
-    if (text !== "") buffers.push(Buffer.from(headOf(family) + text));
   }
-  return buffers;
+  return text === "" ? buffers : [...buffers, Buffer.from(text)];
 }
 
 function headOf({ name, help, type }: Family): string {

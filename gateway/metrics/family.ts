@@ -106,21 +106,26 @@ export class Peak implements Series {
   }
 }
 
+/** Upper bounds of buckets, inclusive, ascending, with their labels: one more, which has none. */
+interface Buckets {
+  readonly bounds: readonly number[];
+  readonly labels: readonly string[];
+}
+
 /** Counts values by how large they are. */
 export class Histogram implements Series {
-  readonly #bounds: readonly number[];
+  readonly #buckets: Buckets;
   /** Of each bucket alone; the last one has no bound. */
   readonly #counts: number[];
   #sum = 0;
 
-  /** @param bounds inclusive, ascending. */
-  constructor(bounds: readonly number[]) {
-    this.#bounds = bounds;
-    this.#counts = new Array(bounds.length + 1).fill(0);
+  constructor(buckets: Buckets) {
+    this.#buckets = buckets;
+    this.#counts = new Array(buckets.labels.length).fill(0);
   }
 
   observe(value: number): void {
-    const bounds = this.#bounds;
+    const { bounds } = this.#buckets;
     let index = 0;
     while (index < bounds.length && value > (bounds[index] as number)) index++;
     this.#counts[index] = (this.#counts[index] as number) + 1;
@@ -128,12 +133,12 @@ export class Histogram implements Series {
   }
 
   lines(name: string, labels: string): string {
-    const before = labels === "" ? "" : `${labels},`;
+    const before = labels === "" ? `${name}_bucket{` : `${name}_bucket{${labels},`;
     let text = "";
     let count = 0;
-    for (const [index, own] of this.#counts.entries()) {
-      count += own;
-      text += line(`${name}_bucket`, `${before}le="${formatNumber(this.#bounds[index] ?? Infinity)}"`, count);
+    for (let index = 0; index < this.#counts.length; index++) {
+      count += this.#counts[index] as number;
+      text += `${before}${this.#buckets.labels[index]}} ${count}\n`;
     }
     return text + line(`${name}_sum`, labels, this.#sum) + line(`${name}_count`, labels, count);
   }
@@ -221,7 +226,9 @@ export function peak<const L extends readonly string[]>(
 export function histogram<const L extends readonly string[]>(
   declared: Declaration<L> & { readonly buckets: readonly number[] },
 ): Vector<L, Histogram> {
-  return new Vector("histogram", declared, { make: () => new Histogram(declared.buckets) });
+  const { buckets: bounds } = declared;
+  const buckets = { bounds, labels: [...bounds, Infinity].map((bound) => `le="${formatNumber(bound)}"`) };
+  return new Vector("histogram", declared, { make: () => new Histogram(buckets) });
 }
 
 /** Gives `count` bounds, each `factor` times the one before. */

@@ -11,9 +11,10 @@ import { missed, type Row } from "./row.ts";
 import { bodies } from "./rows/bodies.ts";
 import { definitions } from "./rows/definitions.ts";
 import { fields } from "./rows/fields.ts";
+import { metrics } from "./rows/metrics.ts";
 import { session } from "./rows/session.ts";
 
-const rows: readonly Row[] = [definitions, bodies, fields, session];
+const rows: readonly Row[] = [definitions, bodies, fields, metrics, session];
 
 process.exitCode = await main(process.argv.slice(2));
 

@@ -48,6 +48,14 @@ describe("Annex behind kube-apiserver", () => {
     }
   });
 
+  test("every group and version is told to be registered, by the availability checks alone", async () => {
+    const text = await askAsAdmin(cluster, { url: `${annex.url}/metrics`, ca: annex.ca });
+    assert.match(text, /^annex_registered 1$/m);
+    const told = text.split("\n").filter((line) => line.startsWith("annex_store_registered{"));
+    assert.equal(told.length, annex.groupVersions.length);
+    for (const line of told) assert.match(line, / 1$/);
+  });
+
   test("kube-apiserver merges discovery: aggregated and legacy", async () => {
     const accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
     const merged = JSON.parse(await askAsAdmin(cluster, { url: `${cluster.url}/apis`, accept }));
