@@ -25,6 +25,8 @@ export interface Needs {
   readonly storeScope?: boolean;
   /** A protocol beside gRPC, or an optional service. */
   readonly offers?: "connect" | "reflection" | "status" | "watchDescription" | "session";
+  /** An imperative kind, or a custom subresource that is called once, or streams. */
+  readonly action?: "create" | "unary" | "stream";
   /** More than one address. */
   readonly replicas?: boolean;
   /** A process that can be killed and paused. */

@@ -1,6 +1,7 @@
 /** Every promise, in the order in which they are checked: cheap and basic first. */
 
 import type { ContractPromise } from "./promise.ts";
+import { actionPromises } from "./promises/actions.ts";
 import { chaosPromises } from "./promises/chaos.ts";
 import { codePromises } from "./promises/codes.ts";
 import { collectionPromises, joinPromises } from "./promises/collections.ts";
@@ -12,9 +13,11 @@ import { dryRunPromises } from "./promises/dry-run.ts";
 import { epochPromises } from "./promises/epochs.ts";
 import { historyReadPromises } from "./promises/exact-reads.ts";
 import { historyPromises } from "./promises/history.ts";
+import { hookPromises } from "./promises/hooks.ts";
 import { objectPromises } from "./promises/objects.ts";
 import { readPromises } from "./promises/reads.ts";
 import { sessionPromises } from "./promises/sessions.ts";
+import { streamPromises } from "./promises/streams.ts";
 import { updatePromises } from "./promises/update.ts";
 import { watchPromises } from "./promises/watch.ts";
 import { watchStartPromises } from "./promises/watch-starts.ts";
@@ -33,6 +36,9 @@ export const promises: readonly ContractPromise[] = [
   ...objectPromises,
   ...connectPromises,
   ...sessionPromises,
+  ...actionPromises,
+  ...streamPromises,
+  ...hookPromises,
   ...readPromises,
   ...collectionPromises,
   ...historyReadPromises,

@@ -261,7 +261,7 @@ function subjectsFor(needs: Needs, { subjects, description, offers, options }: G
   if (needs.offers !== undefined && !offers.has(needs.offers)) return `${needs.offers} is not offered`;
   if (needs.replicas && options.addresses.length < 2) return "one address: there are no replicas";
   if (needs.process && options.process === undefined) return "an address, not a command: the process is not ours";
-  const isOfStore = needs.verbs === undefined && needs.has === undefined && needs.lacks === undefined;
+  const isOfStore = [needs.verbs, needs.has, needs.lacks, needs.action].every((need) => need === undefined);
   if (isOfStore && !needs.isNamespaced && !needs.storeScope && !needs.other) return subjects.slice(0, 1);
   const lacks = new Set<string>();
   const applying = distinctSubjects(

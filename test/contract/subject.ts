@@ -11,6 +11,7 @@ import {
   OwnerMatch,
   type Resource,
   Scope,
+  SubresourceKind,
   Verb,
 } from "../../gen/annex/store/v1/catalog_pb.js";
 import type { Needs, VerbWord } from "./promise.ts";
@@ -97,10 +98,23 @@ export function lackOf(
   if (missing !== undefined) return `the capability ${missing}`;
   const declared = needs.lacks?.find((one) => subject.has(one));
   if (declared !== undefined) return `a resource without the capability ${declared}`;
+  if (needs.action !== undefined && !actsBy(needs.action, subject)) return actionWords[needs.action];
   if (needs.isNamespaced && !subject.isNamespaced) return "a namespaced resource";
   if (needs.storeScope && description.revisionScope !== 1) return "one revision counter for the whole store";
   if (needs.other && otherOf(wanted, subject, all) === undefined) return "a second resource with these verbs";
   return undefined;
+}
+
+const actionWords = {
+  create: "an imperative kind",
+  unary: "a subresource that is called",
+  stream: "a subresource that streams",
+} as const;
+
+function actsBy(action: NonNullable<Needs["action"]>, { resource }: Subject): boolean {
+  if (action === "create") return resource.verbs.length === 1 && resource.verbs[0] === Verb.CREATE;
+  const kind = action === "unary" ? SubresourceKind.UNARY : SubresourceKind.STREAM;
+  return resource.subresources.some((one) => one.kind === kind);
 }
 
 /** Gives another resource with the same verbs. */
@@ -116,13 +130,14 @@ function keepsAlone(subject: Subject): boolean {
 export function distinctSubjects(all: readonly Subject[]): readonly Subject[] {
   const shapes = new Map<string, Subject>();
   for (const subject of all) {
-    const { verbs, capabilities, lifecycle, perUserReads, createOnUpdate } = subject.resource;
+    const { verbs, capabilities, lifecycle, perUserReads, createOnUpdate, subresources } = subject.resource;
     const shape = JSON.stringify([
       [...verbs].sort(),
       [...capabilities].sort(),
       lifecycle,
       perUserReads,
       createOnUpdate,
+      subresources.map(({ name, kind }) => [name, kind]),
     ]);
     if (!shapes.has(shape)) shapes.set(shape, subject);
   }

@@ -9,7 +9,7 @@ import { fork } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { markdownTable } from "../report.ts";
-import { capableStore, honestStore } from "./honest.ts";
+import { activeStore, capableStore, honestStore } from "./honest.ts";
 import { type Catch, certifyInProcess, mutants, tryMutant } from "./zoo.ts";
 
 /** Processes at once. */
@@ -89,8 +89,8 @@ async function honest(runs: number): Promise<number> {
   const since = performance.now();
   for (let run = 1; run <= runs; run++) {
     const store = honestStore();
-    const endpoints = run % 2 === 0 ? [{ store: capableStore() }] : [{ store }, { store }];
-    const { results } = await certifyInProcess(endpoints);
+    const kinds = [[{ store }, { store }], [{ store: capableStore() }], [{ store: activeStore() }]];
+    const { results } = await certifyInProcess(kinds[run % kinds.length] ?? []);
     const broken = results.find((result) => result.outcome === "broken");
     if (broken !== undefined) {
       process.stdout.write(`✖ run ${run}: ${broken.promise.name}: ${broken.seen}\n${broken.evidence.join("\n")}\n`);

@@ -7,6 +7,7 @@ import { serveInProcess } from "../in-process.testing.ts";
 import type { ContractPromise } from "../promise.ts";
 import { promises } from "../promises.ts";
 import { type CertifyReport, certify } from "../run.ts";
+import { actionMutants } from "./actions.ts";
 import type { Mutant } from "./mutant.ts";
 import { readMutants } from "./reads.ts";
 import { sessionMutants } from "./sessions.ts";
@@ -14,7 +15,13 @@ import { watchMutants } from "./watches.ts";
 import { writeMutants } from "./writes.ts";
 
 /** Every mutant; names are unique. */
-export const mutants: readonly Mutant[] = [...writeMutants, ...readMutants, ...sessionMutants, ...watchMutants];
+export const mutants: readonly Mutant[] = [
+  ...writeMutants,
+  ...readMutants,
+  ...sessionMutants,
+  ...actionMutants,
+  ...watchMutants,
+];
 /** What is checked in process: chaos needs a process that can be killed. */
 export const zooPromises: readonly ContractPromise[] = promises.filter(({ level }) => level !== "chaos");
 
