@@ -101,8 +101,8 @@ export function activeStore(): ActiveStore {
   const schemaJson = Buffer.from('{"type":"object","x-kubernetes-preserve-unknown-fields":true}');
   const columns = [{ name: "Payload", type: "string", jsonPath: ".metadata.uid" }];
   const version = { served: true, schemaJson };
-  const gadgets = {
-    ...{ group, plural: "gadgets", kind: "Gadget", scope: Scope.NAMESPACED, storageVersion: "v1", verbs: allVerbs },
+  const things = {
+    ...{ group, plural: "things", kind: "Thing", scope: Scope.NAMESPACED, storageVersion: "v1", verbs: allVerbs },
     versions: [
       { ...version, name: "v1", columns },
       { ...version, name: "v2" },
@@ -117,7 +117,7 @@ export function activeStore(): ActiveStore {
     ...{ group, plural: "tickets", kind: "Ticket", scope: Scope.NAMESPACED, storageVersion: "v1" },
     ...{ versions: [{ ...version, name: "v1" }], verbs: [Verb.CREATE], capabilities: [] },
   };
-  const { get, list, watch, create, update, delete: remove, ...rest } = capableStore([gadgets, tickets]);
+  const { get, list, watch, create, update, delete: remove, ...rest } = capableStore([things, tickets]);
   /** Keeps no ticket. */
   const kept =
     <C extends Call, T>(handle: (call: C) => T) =>
