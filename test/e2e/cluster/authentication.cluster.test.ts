@@ -8,6 +8,10 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { clientAuth, cn, type Issued, issue } from "../../../gateway/authn/certificates.fixture.ts";
 import { issueClientCertificate } from "../../../gateway/certificates/certificates.ts";
+import { createMemoryStore, historyEvents, memoryCapabilities } from "../../../stores/memory/store.ts";
+import { type CallUser, readCrds, type ServedStore, type Store, serveStore } from "../../../stores/sdk/sdk.ts";
+import { root } from "../../support/checkout.ts";
+import { createClient, credentialsOf } from "../../support/client.ts";
 import { eventually } from "../../support/eventually.ts";
 import { runKubectl } from "../../support/kubectl.ts";
 import type { Aggregated } from "./aggregated.ts";
@@ -29,6 +33,8 @@ const account = "system:serviceaccount:default:default";
 describe("authentication in a cluster", () => {
   let cluster: Cluster;
   let annex: Aggregated;
+  let served: ServedStore;
+  const users: (CallUser | undefined)[] = [];
   const kubectl = async (args: readonly string[], stdin = "") => {
     const { code, stdout, stderr } = await runKubectl(args, { ...cluster, stdin });
     assert.equal(code, 0, stderr);
@@ -39,17 +45,16 @@ describe("authentication in a cluster", () => {
     cluster = await startCluster({ controllerManager: false });
     await kubectl(["apply", "-f", "-"], issuerRights);
     await kubectl(["create", "serviceaccount", "default", "-n", "default"]);
-    annex = await startDelegating(cluster, {
-      jwt: [
-        {
-          issuer: { url: cluster.url, audiences: ["annex"], certificateAuthorityFile: cluster.pki.ca },
-          claimMappings: { username: { claim: "sub", prefix: "signed:" } },
-        },
-      ],
-    });
+    served = await serveStore(recording(users), { log: () => {} });
+    const jwt = {
+      issuer: { url: cluster.url, audiences: ["annex"], certificateAuthorityFile: cluster.pki.ca },
+      claimMappings: { username: { claim: "sub", prefix: "signed:" } },
+    };
+    annex = await startDelegating(cluster, { jwt: [jwt] }, { stores: [{ name: "widgets", address: served.address }] });
   });
   after(async () => {
     await annex?.stop();
+    await served?.stop();
     await cluster?.stop();
   });
 
@@ -70,6 +75,28 @@ describe("authentication in a cluster", () => {
     });
     assert.match(byToken.stderr, new RegExp(`: User "${account}" cannot list resource "widgets"`));
     assert.equal(await kubectl(["get", "widgets", "-n", "default"]), "");
+  });
+
+  test("the store sees name, uid, groups and extra as kube-apiserver has them", async () => {
+    const only = ["--verb=create", "--resource=widgets.example.annex.dev"];
+    await kubectl(["create", "role", "maker", "-n", "default", ...only]);
+    await kubectl(["create", "rolebinding", "maker", "-n", "default", "--role=maker", "--group=dev"]);
+    const client = createClient({ url: cluster.url, credentials: credentialsOf(cluster.kubeconfig) });
+    const headers = {
+      ...{ "Impersonate-User": "ann", "Impersonate-Uid": "7", "Impersonate-Group": "dev" },
+      "Impersonate-Extra-Example.com%2Fscope": "a, b %2F",
+      "Content-Type": "application/json",
+    };
+    const body = JSON.stringify({
+      ...{ apiVersion: "example.annex.dev/v1", kind: "Widget" },
+      ...{ metadata: { generateName: "hers-" }, spec: { color: "red" } },
+    });
+    const path = "/apis/example.annex.dev/v1/namespaces/default/widgets";
+    const isMade = async () => (await client.ask({ method: "POST", path, headers, body })).status === 201;
+    await eventually(isMade, "her group's right counts", patience);
+    client.close();
+    const extra = { "example.com/scope": ["a, b %2F"] };
+    assert.deepEqual(users, [{ name: "ann", uid: "7", groups: ["dev", "system:authenticated"], extra }]);
   });
 
   test("a token is reviewed by the cluster, as a header and as a WebSocket's protocol", async () => {
@@ -179,6 +206,21 @@ describe("authentication in a cluster", () => {
     for (const connection of [admin, proxy]) connection.close();
   });
 });
+
+/** A store of the example kinds that keeps who created something. */
+function recording(users: (CallUser | undefined)[]): Store {
+  const crds = [join(root, "stores/sql/examples")];
+  const resumeWindow = { minRevisions: BigInt(historyEvents), minAgeMs: 0n };
+  const support = { capabilities: memoryCapabilities, resumeWindow, maxObjectBytes: 1024n * 1024n };
+  const memory = createMemoryStore(readCrds(crds, support));
+  return {
+    ...memory,
+    async create(call) {
+      users.push(call.user);
+      return (await memory.create?.(call)) as Awaited<ReturnType<NonNullable<Store["create"]>>>;
+    },
+  };
+}
 
 function past(): Date {
   return new Date(Date.now() - 60_000);

@@ -42,8 +42,8 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: annex-gateway
 
 const widgets = "/apis/example.annex.dev/v1/namespaces/default/widgets";
 
-/** Starts a gateway that asks the cluster. `more` are fields of its `authentication`. */
-export async function startDelegating(cluster: Cluster, more: object = {}): Promise<Aggregated> {
+/** Starts a gateway that asks the cluster. `more` are fields of its `authentication`, `sections` others beside it. */
+export async function startDelegating(cluster: Cluster, more: object = {}, sections: object = {}): Promise<Aggregated> {
   const { code, stderr } = await runKubectl(["apply", "-f", "-"], { ...cluster, stdin: rights });
   assert.equal(code, 0, stderr);
   const kubeconfigFile = await kubeconfigOf(cluster, "annex-gateway");
@@ -53,6 +53,7 @@ export async function startDelegating(cluster: Cluster, more: object = {}): Prom
       authentication: { cluster: {}, ...more },
       authorization: { cluster: "review" },
       cluster: { kubeconfigFile },
+      ...sections,
     }),
   });
 }
