@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import { GetResponseSchema, StoreService } from "../../gen/annex/store/v1/store_pb.js";
+import { openedStreams, type StreamEnd, turn } from "./session.testing.ts";
+import { openSession, SessionBroken } from "./session.ts";
+import { createSessionTransport } from "./session-transport.ts";
+
+const maxMessageBytes = 1024 * 1024;
+const hello = { frame: { case: "hello" as const, value: {} } };
+const { get } = StoreService.method;
+
+/** Time passes when the test says so. */
+function stoppedTime(t: TestContext): (ms: number) => void {
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  t.mock.timers.enable({ apis: ["setInterval", "setTimeout"] });
+  return (ms) => {
+    for (let left = ms; left > 0; left -= 1_000) {
+      now += Math.min(left, 1_000);
+      t.mock.timers.tick(Math.min(left, 1_000));
+    }
+  };
+}
+
+function opened() {
+  const { open, ends } = openedStreams();
+  const session = openSession({ open, maxMessageBytes });
+  const end = ends[0] as StreamEnd;
+  const call = (options: { signal?: AbortSignal; timeoutMs?: number } = {}) => {
+    const { signal, timeoutMs } = options;
+    const made = session.call(get, create(get.input), { signal, timeoutMs });
+    made.catch(() => {});
+    return made;
+  };
+  return { session, end, call };
+}
+
+async function codeOf(call: Promise<unknown>): Promise<Code> {
+  return await call.then(
+    () => assert.fail("it was answered"),
+    (error: unknown) => ConnectError.from(error).code,
+  );
+}
+
+test("openSession() asks a store that is silent for 15 s, and ends 5 s later without an answer", async (t) => {
+  const pass = stoppedTime(t);
+  const { session, end, call } = opened();
+  end.send(hello);
+  const waiting = call();
+  pass(14_000);
+  await turn();
+  assert.equal(end.received("ping").length, 0);
+  pass(1_000);
+  await turn();
+  const [{ frame } = assert.fail("no ping")] = end.received("ping");
+  assert.ok(frame.case === "ping");
+  end.send({ frame: { case: "ping", value: { number: frame.value.number, isAnswer: true } } });
+  pass(15_000);
+  await turn();
+  assert.equal(end.received("ping").length, 2);
+  assert.ok(session.isOpen);
+  pass(5_000);
+  assert.ok(end.isAborted);
+  assert.ok((await waiting.catch((error: unknown) => error)) instanceof SessionBroken);
+  await session.ended;
+});
+
+test("openSession() cancels a call at its deadline, and when its caller goes away", async (t) => {
+  const pass = stoppedTime(t);
+  const { end, call } = opened();
+  end.send(hello);
+  const stop = new AbortController();
+  const [late, left, patient] = [call({ timeoutMs: 40 }), call({ signal: stop.signal }), call({ timeoutMs: 60_000 })];
+  await turn();
+  stop.abort();
+  pass(41);
+  assert.equal(await codeOf(late), Code.DeadlineExceeded);
+  assert.equal(await codeOf(left), Code.Canceled);
+  await turn();
+  assert.deepEqual(
+    end.received("cancel").map(({ call }) => call),
+    [2n, 1n],
+  );
+  const timeouts = end.received("request").map(({ frame }) => frame.case === "request" && frame.value.timeoutMs);
+  assert.deepEqual(timeouts, [40, 0, 60_000]);
+  const answer = { data: toBinary(GetResponseSchema, create(GetResponseSchema)) };
+  end.send({ call: 3n, frame: { case: "result", value: { answer } } });
+  assert.equal((await patient).$typeName, "annex.store.v1.GetResponse");
+});
+
+test("openSession() ends when the store sends more than its credit, or an answer too large", async () => {
+  const part = { data: new Uint8Array(64 * 1024), more: true };
+  const chunk = (call: bigint) => ({ call, frame: { case: "chunk" as const, value: part } });
+  const large = opened();
+  large.end.send(hello);
+  const tooLarge = large.call();
+  large.end.send({ call: 1n, frame: { case: "result", value: { answer: part } } });
+  for (let count = 0; count < 17; count++) large.end.send(chunk(1n));
+  assert.equal(await codeOf(tooLarge), Code.ResourceExhausted);
+  assert.ok(large.session.isOpen);
+  const greedy = opened();
+  greedy.end.send(hello, ...Array.from({ length: 17 }, () => chunk(9n)));
+  await greedy.session.ended;
+});
+
+test("openSession() has no room beyond the store's number of calls, and leaves when it is told to go away", async () => {
+  const { session, end, call } = opened();
+  end.send({ frame: { case: "hello", value: { maxCalls: 2 } } });
+  const calls = [call(), call()];
+  assert.ok(!session.hasRoom);
+  end.send({ frame: { case: "goAway", value: { reason: "age" } } });
+  assert.ok(!session.isOpen);
+  for (const id of [1n, 2n]) end.send({ call: id, frame: { case: "result", value: {} } });
+  await Promise.all(calls);
+  await turn();
+  assert.ok(end.isEnded);
+});
+
+/** What a transport does with one RPC at a time. */
+function plainTransport(): { readonly plain: Transport; readonly calls: string[] } {
+  const calls: string[] = [];
+  const plain = {
+    async unary(method: { name: string }) {
+      calls.push(method.name);
+      return { header: new Headers(), trailer: new Headers(), message: create(GetResponseSchema) };
+    },
+  };
+  return { plain: plain as unknown as Transport, calls };
+}
+
+test("createSessionTransport() opens another session with back-off, and calls one RPC at a time meanwhile", async (t) => {
+  const pass = stoppedTime(t);
+  const { open, ends } = openedStreams();
+  const { plain, calls } = plainTransport();
+  const client = createClient(StoreService, createSessionTransport({ plain, open, maxMessageBytes }));
+  const waits: number[] = [];
+  for (let attempt = 1; attempt <= 9; attempt++) {
+    let waited = 0;
+    for (; ends.length < attempt; waited += 50) {
+      pass(50);
+      await client.get({});
+    }
+    waits.push(waited);
+    ends.at(-1)?.fail(new ConnectError("away", Code.Unavailable));
+    await turn();
+  }
+  assert.deepEqual(waits.slice(1), [50, 100, 200, 400, 800, 1_600, 3_200, 5_000]);
+  const rpcs = calls.length;
+  pass(5_000);
+  await client.get({});
+  ends.at(-1)?.send(hello);
+  await turn();
+  const bySession = client.get({});
+  await turn();
+  ends.at(-1)?.send({ call: 1n, frame: { case: "result", value: {} } });
+  await bySession;
+  assert.equal(calls.length, rpcs + 1);
+});
+
+test("createSessionTransport() replaces a session of ten minutes, which leaves when its calls are done", async (t) => {
+  const pass = stoppedTime(t);
+  const { open, ends } = openedStreams();
+  const { plain } = plainTransport();
+  const client = createClient(StoreService, createSessionTransport({ plain, open, maxMessageBytes }));
+  await client.get({});
+  const [old] = ends as [StreamEnd];
+  old.send(hello);
+  await turn();
+  const kept = client.get({});
+  for (let seconds = 0; seconds < 600; seconds += 10) {
+    pass(10_000);
+    old.send({ frame: { case: "ping", value: { number: 1n } } });
+  }
+  assert.equal(ends.length, 1);
+  const last = client.get({});
+  const successor = ends[1] as StreamEnd;
+  successor.send(hello);
+  await turn();
+  const next = client.get({});
+  await turn();
+  assert.equal(successor.received("request").length, 1);
+  assert.ok(!old.isEnded);
+  for (const call of [1n, 2n]) old.send({ call, frame: { case: "result", value: {} } });
+  successor.send({ call: 1n, frame: { case: "result", value: {} } });
+  await Promise.all([kept, last, next]);
+  await turn();
+  assert.ok(old.isEnded && !successor.isEnded);
+});
