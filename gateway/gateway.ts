@@ -26,12 +26,13 @@ import {
   createCertificateSource,
   createListener,
   createMountedHandler,
+  type Listener,
   type ListenerOptions,
   type NamedCertificate,
   type RawReply,
   type RawRequest,
 } from "./listen/listen.ts";
-import { createMetrics, type Figures, type Metrics } from "./metrics/metrics.ts";
+import { createMetrics, type Metrics, type StoreFigures } from "./metrics/metrics.ts";
 import { createOpenApi, type NameReplacements } from "./openapi/openapi.ts";
 import {
   createHostTickets,
@@ -156,10 +157,11 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const schemas = new WeakMap<ResourceVersionDefinition, Schema>();
   const tables = new WeakMap<ResourceVersionDefinition, TableColumns>();
   const fields = createFieldManagement();
+  let listener: Listener | undefined;
   const state = { isShuttingDown: false, isRegistered: false, registeredVersions: new Set<string>() };
   const registered = Promise.withResolvers<void>();
   const version = versionDocument(gatewayVersion, options.effectiveVersion);
-  const { metrics = createMetrics(version) } = options;
+  const { metrics = createMetrics() } = options;
 
   const authentication = givenAuthentication(options.authenticator, log);
   authentication.onAttempt?.(metrics.access.authenticated);
@@ -235,7 +237,12 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     ),
     health,
     metrics,
-    figures: () => figuresOf(registry, watchcache, state),
+    figures: () => ({
+      isRegistered: state.isRegistered,
+      version,
+      listener: listener?.figures(),
+      stores: storeFigures(registry, watchcache, state.registeredVersions),
+    }),
     openApi: createOpenApi({ names: options.openApiNames ?? {} }),
     version,
     tools,
@@ -252,7 +259,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     await hostService?.close();
   };
   const listening = options.listener === "none" ? undefined : listenerOptions(options.listener);
-  const listener =
+  listener =
     listening &&
     (await createListener({ ...listening, clientCas: () => authentication.clientCas(), handle, log }).catch(
       async (error: unknown) => {
@@ -286,14 +293,10 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   };
 }
 
-/** Gives how stores and feeds are now, and what of them kube-apiserver has asked for. */
-function figuresOf(
-  registry: Registry,
-  watchcache: WatchCache,
-  state: { readonly isRegistered: boolean; readonly registeredVersions: ReadonlySet<string> },
-): Figures {
+/** Gives how stores and feeds are now. @param registered groups and versions that kube-apiserver has asked for. */
+function storeFigures(registry: Registry, watchcache: WatchCache, registered: ReadonlySet<string>): StoreFigures[] {
   const { resources } = registry.table();
-  const stores = registry.stores().map(({ name, state: now, sessions, refused }) => {
+  return registry.stores().map(({ name, state, sessions, refused }) => {
     const mine = resources.filter((definition) => registry.storeOf(definition) === name);
     const feeds = mine.flatMap((definition) => {
       const figures = watchcache.figures(definition);
@@ -301,11 +304,10 @@ function figuresOf(
     });
     const groupVersions = [...new Set(mine.flatMap(groupVersionsOf))].map((groupVersion) => {
       const [group = "", version = ""] = groupVersion.split("/");
-      return { group, version, isRegistered: state.registeredVersions.has(groupVersion) };
+      return { group, version, isRegistered: registered.has(groupVersion) };
     });
-    return { name, state: now, sessions, refused: refused.length, groupVersions, feeds };
+    return { name, state, sessions, refused: refused.length, groupVersions, feeds };
   });
-  return { isRegistered: state.isRegistered, stores };
 }
 
 /** `group/version` of each version that is served. */

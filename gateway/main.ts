@@ -14,7 +14,6 @@ import {
 import { createAuthorizer, createClusterAuthorization } from "./authz/authz.ts";
 import type { ConfiguredIssuer, GatewayConfig } from "./config.ts";
 import { createGateway, type HostServiceOptions, type RunningGateway } from "./gateway.ts";
-import { versionDocument } from "./health/health.ts";
 import {
   createKubeClient,
   inClusterEndpoint,
@@ -51,6 +50,7 @@ export {
   type ListenOptions,
   type RunningGateway,
 } from "./gateway.ts";
+export { createMetrics, type Metrics } from "./metrics/metrics.ts";
 export type { CallObject, HostRecord, KeepRecord, RecordedEvent } from "./registry/registry.ts";
 
 const clock = () => new Date();
@@ -67,7 +67,7 @@ export async function startGateway(config: GatewayConfig, { log }: { log: Logger
   const { authentication, authorization } = config;
   const manifests = authorization.rbacFiles.map((file) => ({ file, text: readFileSync(file, "utf8") }));
   const clients = clientsOf(config);
-  const metrics = createMetrics(versionDocument(gatewayVersion));
+  const metrics = createMetrics();
   const observe = metrics.access.decided;
   const common = { random: Math.random, log };
   const users = createClusterAuthentication({

@@ -19,6 +19,8 @@ export type TlsServer = Server | Http2SecureServer;
 
 /** Follows the connections of one server. */
 export interface Connections {
+  /** How many there are, of both protocols. */
+  count(): number;
   /** Marks a request's connection busy. @returns what to call once when its answer is out or cut. */
   enter(request: RawRequest): () => void;
   /** Closes the listening socket, then every connection; resolves when none is left. */
@@ -94,6 +96,7 @@ export function createConnections(server: TlsServer, times: ConnectionTimes): Co
   sweep.unref();
 
   return {
+    count: () => sockets.size,
     enter(request) {
       const peer = peers.get(peerOf(request));
       if (peer === undefined) return () => {};

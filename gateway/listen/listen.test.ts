@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { connect as connectHttp2 } from "node:http2";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
 import { issueAuthority, issueClient } from "../../test/support/certificates.ts";
+import { eventually } from "../../test/support/eventually.ts";
 import type { HttpRequest } from "../apimachinery/http.ts";
 import { badRequest } from "../apimachinery/status.ts";
 import { bare, client, exchange, start, textAnswer, untilEnd } from "./listen.testing.ts";
@@ -296,4 +298,21 @@ test("createListener() says in a sentence that a port is taken", async (t) => {
   await assert.rejects(createListener({ ...options, handle: () => textAnswer(""), log }), {
     message: `127.0.0.1:${port} is in use by another process`,
   });
+});
+
+test("figures() tells connections, handshakes that failed, and until when the certificate is good", async (t) => {
+  const started = await start(t, () => textAnswer("ok"));
+  const { listener, files } = started;
+  const kept = await client(started, "1.1");
+  await kept.ask();
+  assert.deepEqual([listener.figures().connections, listener.figures().failedHandshakes], [1, 0]);
+  const plain = connect({ host: "127.0.0.1", port: listener.port }, () => plain.write("GET / HTTP/1.1\r\n\r\n"));
+  plain.on("error", () => {});
+  plain.resume();
+  await once(plain, "close");
+  kept.close();
+  await eventually(() => listener.figures().connections === 0, "both connections are gone");
+  assert.equal(listener.figures().failedHandshakes, 1);
+  const { validToDate } = new X509Certificate(readFileSync(files.certFile));
+  assert.deepEqual(listener.figures().certificateEnd, validToDate);
 });

@@ -7,6 +7,7 @@
  * one aggregator connection survives bursts of cancelled streams and slow readers.
  * Source: apiserver pkg/server/secure_serving.go; Node's http and http2.
  */
+import { X509Certificate } from "node:crypto";
 import { type IncomingMessage, METHODS, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
@@ -47,6 +48,15 @@ export interface ListenerOptions {
   };
 }
 
+/** How a listener is now. */
+export interface ListenerFigures {
+  readonly connections: number;
+  /** Connections that ended before their TLS handshake, since it listens. */
+  readonly failedHandshakes: number;
+  /** When the serving certificate, of several the default one, ends to be good. */
+  readonly certificateEnd: Date;
+}
+
 /** A listener. */
 export interface Listener {
   readonly host: string;
@@ -55,6 +65,7 @@ export interface Listener {
   drain(options: { readonly deadlineMs: number }): Promise<void>;
   /** Looks at once if the serving certificate or the clients' CAs changed. */
   reload(): void;
+  figures(): ListenerFigures;
   close(): Promise<void>;
 }
 
@@ -102,6 +113,8 @@ export async function createListener(options: ListenerOptions): Promise<Listener
   const { app, server } = createApp({ http2: options.http2, pair: certificates.current(), contextFor, times, take });
   const waitingForContinue = holdContinue(server);
   const connections = createConnections(server, times);
+  let failedHandshakes = 0;
+  server.on("tlsClientError", () => failedHandshakes++);
   server.on("connect", refuseTunnel);
   server.on("upgrade", (raw: IncomingMessage, socket: Socket, head: Buffer) => {
     // What is refused is answered as any other request, and then the connection ends.
@@ -140,6 +153,11 @@ export async function createListener(options: ListenerOptions): Promise<Listener
     host: options.host,
     port: bound.port,
     reload: () => certificates.check(),
+    figures: () => ({
+      connections: connections.count(),
+      failedHandshakes,
+      certificateEnd: new X509Certificate(certificates.current().cert).validToDate,
+    }),
     async drain({ deadlineMs }) {
       stopping ??= stop(deadlineMs);
       await stopping;

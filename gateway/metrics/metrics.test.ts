@@ -5,10 +5,11 @@ import { createMetrics, type Figures } from "./metrics.ts";
 
 const feed = { group: "example.com", resource: "widgets", objects: 3, bytes: 300, historyEvents: 5, historyBytes: 500 };
 const store = { name: "widgets", state: "ready", sessions: 1, refused: 0, groupVersions: [], feeds: [] };
-const none: Figures = { isRegistered: false, stores: [] };
+const version = { major: "1", minor: "36", gitVersion: "v1.36.0+annex-0.1.0" };
+const none: Figures = { isRegistered: false, version, listener: undefined, stores: [] };
 
 function metricsFor(t: TestContext) {
-  const metrics = createMetrics({ major: "1", minor: "36", gitVersion: "v1.36.0+annex-0.1.0" });
+  const metrics = createMetrics();
   t.after(() => metrics.close());
   const ask = async (path = "/metrics", method = "GET", figures = none) => {
     const answer = await metrics.answer({ method, path }, () => figures);
@@ -31,7 +32,15 @@ test("answer() gives Prometheus' text at its two paths and nothing at others", a
     /^kubernetes_build_info\{.*git_version="v1.36.0\+annex-0.1.0",.*major="1",minor="36",.*\} 1$/m,
   );
   assert.match(all.text, /^process_resident_memory_bytes \d+$/m);
-  assert.doesNotMatch(all.text, /kubernetes_healthcheck/);
+  assert.doesNotMatch(all.text, /kubernetes_healthcheck|annex_connections/);
+  const listener = { connections: 3, failedHandshakes: 2, certificateEnd: new Date(1_800_000_000_000) };
+  const listening = (await ask("/metrics", "GET", { ...none, listener }))?.text ?? "";
+  assert.match(listening, /^annex_connections 3$/m);
+  assert.match(
+    listening,
+    /^# TYPE apiserver_tls_handshake_errors_total counter\napiserver_tls_handshake_errors_total 2$/m,
+  );
+  assert.match(listening, /^annex_serving_certificate_expiration_timestamp_seconds 1800000000$/m);
   const slis = await ask("/metrics/slis");
   assert.equal(
     slis?.text.replace(/^#.*\n/gm, ""),
@@ -63,6 +72,7 @@ test("stores and feeds are told as they are now: who is gone is not there any mo
   ];
   const feeds = [{ ...feed, state: "broken" }];
   const before = await ask("/metrics", "GET", {
+    ...none,
     isRegistered: true,
     stores: [
       { ...store, groupVersions, feeds },
@@ -84,7 +94,7 @@ test("stores and feeds are told as they are now: who is gone is not there any mo
     'annex_store_cache_history_bytes{group="example.com",resource="widgets",store="widgets"} 500',
   ])
     assert.ok(lines.includes(line), line);
-  const after = (await ask("/metrics", "GET", { isRegistered: true, stores: [store] }))?.text ?? "";
+  const after = (await ask("/metrics", "GET", { ...none, stores: [store] }))?.text ?? "";
   assert.doesNotMatch(after, /store="other"|annex_store_feed_state/);
 });
 

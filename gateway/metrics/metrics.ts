@@ -12,6 +12,7 @@ import type { JsonObject } from "../apimachinery/json.ts";
 import { type AccessMetrics, createAccessMetrics } from "./access.ts";
 import { formatFamilies, textMediaType } from "./exposition.ts";
 import { counter, type Family, gauge, type Peak, peak } from "./family.ts";
+import { createListenerMetrics, type ListenerFigures } from "./listener.ts";
 import { createProcessMetrics } from "./process.ts";
 import { createRequestMetrics, type RequestMetrics } from "./requests.ts";
 import { createStoreMetrics, type StoreFigures, type StoreMetrics } from "./stores.ts";
@@ -24,6 +25,10 @@ export type { FeedFigures, StoreFigures } from "./stores.ts";
 export interface Figures {
   /** Whether kube-apiserver's aggregation layer has asked for anything yet. */
   readonly isRegistered: boolean;
+  /** The document of `/version`. */
+  readonly version: JsonObject;
+  /** Undefined: the gateway doesn't listen by itself. */
+  readonly listener: ListenerFigures | undefined;
   readonly stores: readonly StoreFigures[];
 }
 
@@ -45,13 +50,15 @@ export interface Metrics {
   close(): void;
 }
 
-/** Makes the families. @param version the document of `/version`. */
-export function createMetrics(version: JsonObject): Metrics {
+/** Makes the families. */
+export function createMetrics(): Metrics {
   const requests = createRequestMetrics();
   const access = createAccessMetrics();
   const watches = createWatchMetrics();
   const stores = createStoreMetrics();
+  const listener = createListenerMetrics();
   const process = createProcessMetrics();
+  const build = buildInfo();
   const inFlight = peak({
     name: "apiserver_current_inflight_requests",
     help: "The most requests that were in flight at once during the last second, streams apart.",
@@ -77,14 +84,18 @@ export function createMetrics(version: JsonObject): Metrics {
     ...access.families,
     ...watches.families,
     ...stores.families,
+    ...listener.families,
     ...process.families,
     inFlight,
-    buildInfo(version),
+    build.family,
   ];
 
   async function textOf(path: string, figures: () => Figures): Promise<HttpAnswer> {
     if (path === "/metrics") {
-      stores.read(figures());
+      const now = figures();
+      stores.read(now);
+      listener.read(now.listener);
+      build.read(now.version);
       process.read();
     }
     const body = await formatFamilies(path === "/metrics" ? families : slis);
@@ -120,9 +131,8 @@ function resetAnswer(): HttpAnswer {
 }
 
 /** Says which Kubernetes this is, and whose: a 1 whose labels are what counts. */
-function buildInfo(version: JsonObject): Family {
-  const text = (name: string) => String(version[name] ?? "");
-  const info = gauge({
+function buildInfo(): { readonly family: Family; read(version: JsonObject): void } {
+  const family = gauge({
     name: "kubernetes_build_info",
     help: "The version of this server, as /version tells it.",
     labels: [
@@ -130,19 +140,13 @@ function buildInfo(version: JsonObject): Family {
       ...(["build_date", "go_version", "compiler", "platform"] as const),
     ],
   });
-  const source = text("gitVersion");
-  info
-    .with(
-      text("major"),
-      text("minor"),
-      source,
-      text("gitCommit"),
-      text("gitTreeState"),
-      text("buildDate"),
-      text("goVersion"),
-      text("compiler"),
-      text("platform"),
-    )
-    .set(1);
-  return info;
+  return {
+    family,
+    read(version) {
+      const text = (name: string) => String(version[name] ?? "");
+      const whose = [text("gitVersion"), text("gitCommit"), text("gitTreeState"), text("buildDate")] as const;
+      const made = [text("goVersion"), text("compiler"), text("platform")] as const;
+      family.with(text("major"), text("minor"), ...whose, ...made).set(1);
+    },
+  };
 }

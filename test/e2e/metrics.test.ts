@@ -101,6 +101,8 @@ test("metrics tell requests, watches, stores and decisions to who may get them, 
     ['apiserver_authorization_decisions_total{decision="allowed",name="files",type="RBAC"}', 1],
     ['apiserver_current_inflight_requests{request_kind="readOnly"}', 1],
     ['annex_store_sessions{store="things"}', 1],
+    ["annex_connections", 2],
+    ["annex_serving_certificate_expiration_timestamp_seconds", Date.now() / 1000],
     ["process_cpu_seconds_total", 0.01],
   ];
   for (const [name, value] of atLeast) assert.ok((values.get(name) ?? 0) >= value, `${name} is ${values.get(name)}`);

@@ -21,7 +21,7 @@ export const metrics: Row = {
   name: "metrics",
   about: "counting a get and an event of a watch, and a scrape",
   async run() {
-    const counting = createMetrics({});
+    const counting = createMetrics();
     try {
       const figures = [
         cpuFigure("counting a get: CPU", getOf(counting), 10),
@@ -87,7 +87,8 @@ async function scrapeFigures(counting: Metrics): Promise<Figure[]> {
   }
   const before = process.cpuUsage();
   const turns = longestTurn();
-  const answer = await counting.answer({ method: "GET", path: "/metrics" }, () => ({ isRegistered: true, stores: [] }));
+  const figures = { isRegistered: true, version: {}, listener: undefined, stores: [] };
+  const answer = await counting.answer({ method: "GET", path: "/metrics" }, () => figures);
   const longest = await turns.stop();
   const { user, system } = process.cpuUsage(before);
   const bytes = answer === undefined ? 0 : Buffer.concat(answer.body as readonly Uint8Array[]).length;
