@@ -56,6 +56,18 @@ describe("Annex behind kube-apiserver", () => {
     for (const line of told) assert.match(line, / 1$/);
   });
 
+  test("figures that kube-apiserver has too have its types, labels and buckets", async () => {
+    await kubectl("get", widget.plural, "-A");
+    await kubectl("get", "configmaps", "-A");
+    const ours = familiesOf(await askAsAdmin(cluster, { url: `${annex.url}/metrics`, ca: annex.ca }));
+    const theirs = familiesOf(await askAsAdmin(cluster, { url: `${cluster.url}/metrics` }));
+    const common = [...ours].filter(([name]) => theirs.has(name));
+    for (const [name, family] of common) assert.deepEqual(family, theirs.get(name), name);
+    assert.ok(common.length >= 16, `only ${common.map(([name]) => name)}`);
+    const own = [...ours.keys()].filter((name) => !/^(annex|nodejs)_/.test(name) && !theirs.has(name));
+    assert.deepEqual(own, [], "whatever has not a name of ours is kube-apiserver's");
+  });
+
   test("kube-apiserver merges discovery: aggregated and legacy", async () => {
     const accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
     const merged = JSON.parse(await askAsAdmin(cluster, { url: `${cluster.url}/apis`, accept }));
@@ -110,3 +122,21 @@ describe("Annex behind kube-apiserver", () => {
     describeRealObjects(realData, host);
   }
 });
+
+/** What Prometheus' text says of each name: its type, the names of its labels, its buckets. */
+function familiesOf(text: string): ReadonlyMap<string, unknown> {
+  const pieces = text
+    .replaceAll(/^# HELP .*$/gm, "")
+    .split(/^# TYPE /m)
+    .slice(1);
+  return new Map(
+    pieces.map((piece) => {
+      const { 1: name = "", 2: type } = /^(\S+) (\S+)$/m.exec(piece) ?? [];
+      const labels = [...piece.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)];
+      const names = new Set(labels.map(([, label]) => label));
+      const bounds = labels.filter(([, label]) => label === "le").map(([, , value]) => value);
+      const buckets = new Set(bounds.map((value) => (value === "+Inf" ? Infinity : Number(value))));
+      return [name, { type, labels: [...names].sort(), buckets }];
+    }),
+  );
+}
