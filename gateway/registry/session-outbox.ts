@@ -20,6 +20,8 @@ import { prefixBytes } from "./grpc-messages.ts";
 
 /** Largest part of a message, in bytes: what a small call may have to wait for. */
 export const partBytes = 64 * 1024;
+/** The same in company: with HTTP/2's window of 64 KB, a batch of many small messages leaves at once with it. */
+const partBytesBeside = 16 * 1024;
 /** First parts that leave in one batch, in bytes: one message of the stream stays far below any limit. */
 const batchBytes = 256 * 1024;
 
@@ -167,8 +169,8 @@ export class SessionOutbox {
   /** Takes what may leave: first parts of messages, and the next part of one that has begun. */
   #parts(): Part[] {
     const parts: Part[] = [];
-    const take = (outgoing: Outgoing): number => {
-      const end = Math.min(outgoing.sent + partBytes, outgoing.sent + this.#credit, outgoing.bytes.length);
+    const take = (outgoing: Outgoing, maxBytes: number): number => {
+      const end = Math.min(outgoing.sent + maxBytes, outgoing.sent + this.#credit, outgoing.bytes.length);
       parts.push({ outgoing, end });
       this.#credit -= end - outgoing.sent;
       this.#waitingBytes -= end - outgoing.sent;
@@ -180,11 +182,11 @@ export class SessionOutbox {
     for (; taken < this.#first.length && bytes < batchBytes; taken++) {
       const outgoing = this.#first[taken] as Outgoing;
       if (this.#credit <= 0 && outgoing.bytes.length > 0) break;
-      bytes += take(outgoing);
+      bytes += take(outgoing, partBytes);
     }
     this.#first.splice(0, taken);
     const begun = this.#credit > 0 ? this.#later.shift() : undefined;
-    if (begun !== undefined) take(begun);
+    if (begun !== undefined) take(begun, parts.length === 0 ? partBytes : partBytesBeside);
     return parts;
   }
 

@@ -14,12 +14,12 @@ import type { Figure, Row } from "../row.ts";
 import type { Work } from "../session/caller.ts";
 import { issueTls, type Pair, startPair, type Way } from "../session/pair.ts";
 
-const rounds = { cost: 5, wait: 10 };
+const rounds = { cost: 5, wait: 40 };
 const inFlight = 16;
 /** Calls of one round: half a second or more of CPU, which is counted in hundredths. */
 const calls = { session: 15_000, grpc: 800, connect: 800 };
-/** Calls of a round in which time is measured: some 50 ms alone. */
-const timedCalls = 1_500;
+/** Calls of a round in which time is measured: some 15 ms alone, and three large calls long. */
+const timedCalls = 640;
 /** Calls before the first round, until the code is compiled. */
 const warmUp = { session: 20_000, grpc: 1_500, connect: 1_500 };
 
