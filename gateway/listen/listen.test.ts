@@ -260,6 +260,31 @@ test("createListener() takes a large body that comes while the answer before it 
   assert.match(await untilEnd(socket), /took 1048576\n$/);
 });
 
+test("createListener() goes on with a connection whose next request came while an answer drained", async (t) => {
+  const large = "x".repeat(4 * 1024 * 1024);
+  const started = await start(t, ({ path }) => textAnswer(path === "/large" ? large : `answer to ${path}\n`));
+  const socket = await bare(started);
+  const get = (path: string) => socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+  get("/large");
+  await once(socket, "readable");
+  // The answer fills every buffer on its way.
+  get("/second");
+  await new Promise<void>((resolve) => setTimeout(resolve, 100));
+  let text = "";
+  socket.setEncoding("latin1").on("data", (chunk: string) => {
+    text += chunk;
+  });
+  for (const [asked, next] of [
+    ["/second", "/third"],
+    ["/third", "/fourth"],
+    ["/fourth", undefined],
+  ] as const) {
+    await eventually(() => text.endsWith(`answer to ${asked}\n`), `${asked} is answered`);
+    if (next !== undefined) get(next);
+  }
+  socket.destroy();
+});
+
 test("createListener() answers what is no HTTP with a line of text", async (t) => {
   const started = await start(t, () => textAnswer(""));
   const answer = (line: string) =>

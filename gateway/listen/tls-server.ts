@@ -118,10 +118,14 @@ export function createTlsServer({ http2, pair, contextFor, times, handler }: Tls
  *
  * Node then pauses socket and parser, but what TLS has deciphered already still goes to the paused parser,
  * which fails with HPE_PAUSED. With somebody listening for data, it goes through the socket's own buffer.
+ * Which then has to be told that nothing is being read: the parser, which read for it, doesn't start again
+ * what it has stopped, and the connection would be deaf from the next answer on.
  */
 function keepWhatFollows(request: RawRequest): void {
-  if ("stream" in request || !request.socket.writableNeedDrain) return;
-  request.socket.on("data", ignore).off("data", ignore);
+  const { socket } = request;
+  if ("stream" in request || !socket.writableNeedDrain) return;
+  socket.on("data", ignore).off("data", ignore);
+  socket.push("");
 }
 
 function ignore(): void {}
