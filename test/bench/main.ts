@@ -12,9 +12,10 @@ import { bodies } from "./rows/bodies.ts";
 import { definitions } from "./rows/definitions.ts";
 import { fields } from "./rows/fields.ts";
 import { metrics } from "./rows/metrics.ts";
+import { reads } from "./rows/reads.ts";
 import { session } from "./rows/session.ts";
 
-const rows: readonly Row[] = [definitions, bodies, fields, metrics, session];
+const rows: readonly Row[] = [definitions, bodies, fields, metrics, reads, session];
 
 process.exitCode = await main(process.argv.slice(2));
 

@@ -13,13 +13,15 @@ import {
   writePrivate,
 } from "../../gateway/certificates/certificates.ts";
 import { annexBin } from "../support/checkout.ts";
-import { type Client, type ClientOptions, createClient } from "../support/client.ts";
+import { type Client, type ClientOptions, type Credentials, createClient } from "../support/client.ts";
 import type { LoopReading } from "./probe.ts";
 
 /** What is measured. */
 export interface Subject {
   /** Gateway and stores. */
   pids(): readonly number[];
+  /** What another server needs to be met by the same clients. */
+  readonly serving: { readonly certFile: string; readonly keyFile: string; readonly credentials: Credentials };
   client(options?: Pick<ClientOptions, "http2" | "connections">): Client;
   /** Starts another store beside those that are served; the gateway is told as its owner would. */
   addStore(crds: string): Promise<void>;
@@ -59,10 +61,11 @@ export async function startSubject({ crds, http2 = false }: { crds: string; http
   const gateway = start([...nodeFlags, "--import", probe, annexBin, "gateway", "--config", config]);
   const ready = await firstLine(gateway);
   const url = /^ready (\S+)$/.exec(ready)?.[1] ?? "";
+  const credentials = { ca: authority.cert, cert: admin.cert, key: admin.key };
   return {
+    serving: { certFile: join(folder, "tls.crt"), keyFile: join(folder, "tls.key"), credentials },
     pids: () => [gateway, ...stores].map(({ pid }) => pid as number),
-    client: (options = {}) =>
-      createClient({ url, credentials: { ca: authority.cert, cert: admin.cert, key: admin.key }, ...options }),
+    client: (options = {}) => createClient({ url, credentials, ...options }),
     addStore: startStore,
     async loop() {
       const reading = once(gateway, "message");
