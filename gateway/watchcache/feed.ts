@@ -187,12 +187,14 @@ export function createFeed(options: FeedOptions): Feed {
         });
         isFollowing = false;
       } catch (error) {
+        // Once: what is away stays so for many attempts.
+        const isNews = backoffMs === minBackoffMs;
         isFollowing = false;
         if (stop.signal.aborted) return;
         if (error instanceof CopyTooLarge) return giveUp();
         const loss = lossOf(error);
         if (loss !== undefined) lose(loss);
-        else
+        else if (isNews)
           log.warn({ ...about, error: (error as Error).message }, "the feed from the store broke; it will be resumed");
         // Where its watch began is gone: it has nobody else to fill itself again for.
         if (loss !== undefined && own !== undefined) return settleReady(loss);
