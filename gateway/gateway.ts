@@ -47,7 +47,7 @@ import {
 import { compileTable, type TableColumns } from "./render/render.ts";
 import { compileSchemaSteps, type Schema } from "./schema/schema.ts";
 import { createHandler } from "./server.ts";
-import { present, presentInSlices, type VerbTools } from "./verbs/verbs.ts";
+import { createStreamSeats, present, presentInSlices, type VerbTools } from "./verbs/verbs.ts";
 import { gatewayVersion } from "./version.ts";
 import { createWatchCache, type WatchCache } from "./watchcache/watchcache.ts";
 
@@ -200,6 +200,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
       assertAllowed(authorizer, attributesOf({ ...request.info, verb, name }, request.user), request.info.path),
     admit: options.admit ?? admitAll,
     observeWatch: metrics.watches.watch,
+    streamSeats: createStreamSeats(),
   };
   const health = createHealth({
     observe: metrics.checked,

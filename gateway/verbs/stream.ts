@@ -21,7 +21,8 @@ const acceptMs = 30_000;
  * Opens a stream.
  *
  * @param protocols that the client offers, best first.
- * @throws StatusError what the store refuses it with, 404 without the object, 504 if it says nothing.
+ * @throws StatusError what the store refuses it with, 404 without the object, 429 without a seat, 504 if
+ *   it says nothing.
  */
 export async function stream(
   request: VerbRequest,
@@ -31,12 +32,18 @@ export async function stream(
   protocols: readonly string[],
 ): Promise<HttpAnswer> {
   const call = await connectCall(request, tools, subresource, sent);
+  const leave = tools.streamSeats.take(request.user);
+  request.signal.addEventListener("abort", leave, { once: true });
+  if (request.signal.aborted) leave();
   const client = tools.registry.client(request.resource.definition);
   const stop = new AbortController();
   const opened = Promise.withResolvers<{ readonly socket: WebSocketPeer; readonly framing: Framing }>();
   const context = { ...callOf(request), signal: AbortSignal.any([request.signal, stop.signal]) };
   const output = client.stream({ ...call, protocols }, inputOf(opened.promise), context)[Symbol.asyncIterator]();
-  const protocol = await accepted(output, stop);
+  const protocol = await accepted(output, stop).catch((error: unknown) => {
+    leave();
+    throw error;
+  });
   const framing = framingOf(protocol);
   return {
     status: 101,
@@ -46,7 +53,7 @@ export async function stream(
       open(socket) {
         socket.signal.addEventListener("abort", () => stop.abort(), { once: true });
         opened.resolve({ socket, framing });
-        void relay(socket, framing, framing.greeting(sent.query), output);
+        void relay(socket, framing, framing.greeting(sent.query), output).finally(leave);
       },
     },
   };

@@ -16,6 +16,7 @@ import type { CallContext, ObjectKey, Registry } from "../registry/registry.ts";
 import type { TableColumns } from "../render/render.ts";
 import type { WatchCache } from "../watchcache/watchcache.ts";
 import type { SchemaOf } from "./present.ts";
+import type { StreamSeats } from "./stream-seats.ts";
 
 /** One request. */
 export interface VerbRequest {
@@ -70,6 +71,7 @@ export interface VerbTools {
   readonly admit: Admit;
   /** Gives who is told what a watch of this resource is sent. */
   observeWatch(resource: ServedResource): ObserveWatch;
+  readonly streamSeats: StreamSeats;
 }
 
 /** Gives the resource as messages name it. */

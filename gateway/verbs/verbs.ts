@@ -17,6 +17,7 @@ export { present, presentInSlices, type SchemaOf } from "./present.ts";
 export { scaleOf } from "./scale.ts";
 export { type ScaleBody, takeScale } from "./scale-body.ts";
 export { stream } from "./stream.ts";
+export { createStreamSeats } from "./stream-seats.ts";
 export { tabulate } from "./tabulate.ts";
 export { type Updated, update, updateScale } from "./update.ts";
 export { kindWord, type RequestBody, resourceWord, type VerbRequest, type VerbTools } from "./verb-request.ts";

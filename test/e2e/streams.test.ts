@@ -163,6 +163,36 @@ describe("opening", () => {
   });
 });
 
+test("a user has 256 streams at a time, whether they end well or not; the next one is told 429", async () => {
+  run = async function* ({ input }) {
+    yield { data: Buffer.from("begin") };
+    for await (const _ of input);
+    return 0;
+  };
+  const options = await optionsFor("/a/pipe");
+  const sockets: TestSocket[] = [];
+  while (sockets.length < 256) {
+    sockets.push(...(await Promise.all(Array.from({ length: 32 }, async () => await openWebSocket(options)))));
+  }
+  const refused = await connectWebSocket(options);
+  assert.ok("status" in refused && refused.status === 429, JSON.stringify(refused));
+  assert.match(refused.text, /user \\"admin\\" has 256 open streams/);
+  sockets.pop()?.socket.destroy();
+  const closing = sockets.pop() as TestSocket;
+  closing.send(close, Buffer.from([0x03, 0xe8]));
+  await closing.rest();
+  for (let count = 0; count < 2; count++) {
+    await eventually(async () => {
+      const next = await connectWebSocket(options);
+      if ("status" in next) return false;
+      sockets.push(next);
+      return true;
+    }, "there is a seat again");
+  }
+  for (const { socket } of sockets) socket.destroy();
+  await eventually(() => ended === 258, "every stream has ended");
+});
+
 describe("plain streams", () => {
   const echo: Run = async function* ({ input }) {
     for await (const frame of input) if ("data" in frame) yield { data: frame.data };
