@@ -88,10 +88,11 @@ export function storeErrorFrom(
       return methodNotSupported(resource, call.verb);
     case Code.ResourceExhausted:
       return tooManyRequests(said || "the store is overloaded, please try again later", retrySeconds);
+    // Whoever cancels a call himself doesn't read its answer: so it was the store, as it went away.
+    case Code.Canceled:
     case Code.Unavailable:
       return serviceUnavailable(said || `the store "${call.store}" of ${call.plural} is not available`, retrySeconds);
     case Code.DeadlineExceeded:
-    case Code.Canceled:
       return timeout("request did not complete within requested timeout - context deadline exceeded");
     default:
       log(error, "the store failed");
