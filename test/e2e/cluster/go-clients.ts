@@ -54,3 +54,16 @@ export function startGoClients(
     },
   };
 }
+
+/** What an informer told twice: it tells all that it has when it lists anew. */
+export function listedAnew(seen: readonly GoEvent[], client: GoEvent["client"]): readonly string[] {
+  const versions = new Map<string | undefined, string | undefined>();
+  return seen
+    .filter((one) => one.client === client && ["added", "updated"].includes(one.event))
+    .filter(({ name, resourceVersion }) => {
+      const isTold = versions.get(name) === resourceVersion;
+      versions.set(name, resourceVersion);
+      return isTold;
+    })
+    .map(({ name, resourceVersion }) => `${name} at ${resourceVersion}`);
+}

@@ -14,7 +14,7 @@ import { type Aggregated, startAggregated } from "./aggregated.ts";
 import { askAsAdmin } from "./ask.ts";
 import { type Cluster, patience, startCluster } from "./cluster.ts";
 import { type Forwarder, startForwarder } from "./forwarder.ts";
-import { type GoEvent, goClients, startGoClients } from "./go-clients.ts";
+import { type GoEvent, goClients, listedAnew, startGoClients } from "./go-clients.ts";
 import { buildGoProgram } from "./go-program.ts";
 
 const group = "example.annex.dev";
@@ -134,7 +134,7 @@ describe("two replicas behind kube-apiserver", () => {
       seen.filter(({ event }) => event === "error"),
       [],
     );
-    for (const client of ["dynamic", "metadata"]) assert.deepEqual(listedAnew(seen, client), [], client);
+    for (const client of ["dynamic", "metadata"] as const) assert.deepEqual(listedAnew(seen, client), [], client);
   });
 
   test("kube-apiserver counted no 5xx of the group, and the APIServices stayed Available", async () => {
@@ -155,19 +155,6 @@ describe("two replicas behind kube-apiserver", () => {
     }
   });
 });
-
-/** What an informer told twice: it tells all that it has when it lists anew. */
-function listedAnew(seen: readonly GoEvent[], client: string): readonly string[] {
-  const versions = new Map<string | undefined, string | undefined>();
-  return seen
-    .filter((one) => one.client === client && ["added", "updated"].includes(one.event))
-    .filter(({ name, resourceVersion }) => {
-      const isTold = versions.get(name) === resourceVersion;
-      versions.set(name, resourceVersion);
-      return isTold;
-    })
-    .map(({ name, resourceVersion }) => `${name} at ${resourceVersion}`);
-}
 
 /** Asks kube-apiserver as the admin, over a kept connection. An answer that breaks off has status 0. */
 function asker(cluster: Cluster) {
