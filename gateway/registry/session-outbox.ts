@@ -227,12 +227,13 @@ export class SessionOutbox {
   }
 }
 
-function tag(field: number, wireType: number): number {
+/** A field's number and wire type, below 2^32. */
+export function tag(field: number, wireType: number): number {
   return (field << 3) | wireType;
 }
 
 /** Bytes of a whole number below 2^53 as a varint. */
-function varintLength(value: number): number {
+export function varintLength(value: number): number {
   let length = 1;
   for (let left = value; left >= 0x80; left = Math.floor(left / 0x80)) length++;
   return length;

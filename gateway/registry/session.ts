@@ -25,6 +25,7 @@ import {
   type SessionResult,
 } from "../../gen/annex/store/v1/session_pb.js";
 import { Deadlines } from "./deadlines.ts";
+import { encodeMessage } from "./encode-message.ts";
 import { SessionOutbox, writeVarint } from "./session-outbox.ts";
 import type { OpenSessionStream } from "./session-stream.ts";
 
@@ -256,7 +257,7 @@ export function openSession(options: SessionOptions): Session {
       if (state !== "open") return Promise.reject(new SessionBroken(undefined));
       if (signal?.aborted) return Promise.reject(gone());
       return new Promise((resolve, reject) => {
-        const bytes = toBinary(method.input, message);
+        const bytes = encodeMessage(method.input, message);
         const id = ++lastCall;
         const onAbort = () => cancel(id, gone());
         signal?.addEventListener("abort", onAbort, { once: true });

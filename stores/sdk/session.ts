@@ -12,6 +12,7 @@ import { ErrorDetailSchema } from "../../gen/annex/store/v1/error_pb.js";
 import { type SessionFrame, type SessionRequest, SessionResultSchema } from "../../gen/annex/store/v1/session_pb.js";
 import { maxMessageBytes } from "./catalog-routes.ts";
 import { Deadlines } from "./deadlines.ts";
+import { encodeMessage } from "./encode-message.ts";
 import type { ServingState } from "./serving-state.ts";
 import { SessionContext } from "./session-context.ts";
 import { type FirstFrame, SessionOutbox } from "./session-outbox.ts";
@@ -226,7 +227,7 @@ function serveSession(methods: ReadonlyMap<string, UnaryMethod>, state: ServingS
     try {
       const given = await answer(fromBinary(method.input, bytes) as never, call.context);
       if (calls.get(id) !== call) return;
-      const encoded = toBinary(method.output, create(method.output, given as never));
+      const encoded = encodeMessage(method.output, create(method.output, given as never));
       outbox.sendMessage(id, encoded, answerFrame);
     } catch (error) {
       if (calls.get(id) !== call) return;
