@@ -15,7 +15,16 @@ import { mergeAncient } from "./ancient-changes.ts";
 import { ApplyError } from "./apply-error.ts";
 import { conflictStatus } from "./conflict.ts";
 import { kubectl, lastAppliedFields, withLastApplied } from "./last-applied.ts";
-import { entriesFrom, entriesOf, ownerId, readOwners, sentSet, trustedSet, withEntries } from "./managed-fields.ts";
+import {
+  entriesFrom,
+  entriesOf,
+  namesManagers,
+  ownerId,
+  readOwners,
+  sentSet,
+  trustedSet,
+  withEntries,
+} from "./managed-fields.ts";
 import {
   ApplyConflicts,
   applyFields,
@@ -204,7 +213,7 @@ function applied(scope: FieldScope, write: AppliedWrite, live: KubeObject, owner
       : orFail("failed to create manager for existing fields: ", () =>
           updated(scope, { ...write, next: live, manager: "before-first-apply" }, emptyObject(scope), owners),
         );
-  if (entriesOf(write.patch) !== undefined) throw badRequest("metadata.managedFields must be nil");
+  if (namesManagers(write.patch)) throw badRequest("metadata.managedFields must be nil");
   const type = orFail("", () => rules.typeOf(apiVersion));
   assertFits(write.patch, validationError(type, write.patch, { allowDuplicates: false }), "patch");
   assertFits(live, validationError(type, bareLive, { allowDuplicates: true }), "live");

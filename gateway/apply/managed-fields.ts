@@ -15,6 +15,7 @@ import {
   newJsonObject,
 } from "../apimachinery/json.ts";
 import { type KubeObject, metadataOf } from "../apimachinery/object.ts";
+import { parseTime } from "../apimachinery/time.ts";
 import { ApplyError } from "./apply-error.ts";
 import type { Owner, Owners } from "./ownership.ts";
 import { compareText } from "./path-element.ts";
@@ -38,6 +39,21 @@ function quoted(text: string): string {
 export function entriesOf(object: KubeObject): readonly JsonValue[] | undefined {
   const list = metadataOf(object)?.["managedFields"];
   return Array.isArray(list) && list.every(isJsonObject) ? list : undefined;
+}
+
+/** Whether an object says who manages it. What can't be read as entries says nothing. */
+export function namesManagers(object: KubeObject): boolean {
+  const list = metadataOf(object)?.["managedFields"];
+  return Array.isArray(list) && list.every((entry) => isJsonObject(entry) && isEntry(entry));
+}
+
+function isEntry(entry: JsonObject): boolean {
+  const texts = ["manager", "operation", "apiVersion", "fieldsType", "subresource"].map((field) => entry[field] ?? "");
+  const time = entry["time"] ?? undefined;
+  return (
+    texts.every((text) => typeof text === "string") &&
+    (time === undefined || (typeof time === "string" && parseTime(time) !== undefined))
+  );
 }
 
 /**

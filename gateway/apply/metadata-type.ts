@@ -4,7 +4,7 @@
  * Source: apimachinery's OpenAPI of ObjectMeta and OwnerReference, autoscaling/v1's of Scale; kube-openapi
  * pkg/schemaconv: a time is a string with a format, hence any scalar.
  */
-import { type ApplyType, listType, mapOf, scalarType, structType, untypedAtomic } from "./apply-type.ts";
+import { type ApplyType, deduced, listType, mapOf, scalarType, structType } from "./apply-type.ts";
 
 const text = scalarType("string");
 const number = scalarType("numeric");
@@ -15,6 +15,16 @@ const ownerReference = structType(
   { apiVersion: text, kind: text, name: text, uid: text, controller: flag, blockOwnerDeletion: flag },
   true,
 );
+
+const managedFieldsEntry = structType({
+  manager: text,
+  operation: text,
+  apiVersion: text,
+  fieldsType: text,
+  fieldsV1: mapOf(deduced),
+  subresource: text,
+  time,
+});
 
 /** The type of metadata. */
 export const objectMetaType: ApplyType = structType({
@@ -32,7 +42,7 @@ export const objectMetaType: ApplyType = structType({
   annotations: mapOf(text),
   ownerReferences: listType(ownerReference, ["uid"]),
   finalizers: listType(text, "set"),
-  managedFields: listType(untypedAtomic),
+  managedFields: listType(managedFieldsEntry),
 });
 
 /** What every object has, by name. */
