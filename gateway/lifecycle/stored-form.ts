@@ -5,7 +5,7 @@
  * pkg/util/managedfields (the rule about timestamps), pkg/storage/etcd3/store.go (no-op updates).
  */
 import { isJsonObject, type JsonObject, type JsonValue, jsonEqualSteps } from "../apimachinery/json.ts";
-import { type KubeObject, metadataOf } from "../apimachinery/object.ts";
+import type { KubeObject } from "../apimachinery/object.ts";
 import { finish, type Steps } from "../apimachinery/steps.ts";
 import { draftOf } from "./system-fields.ts";
 
@@ -17,7 +17,7 @@ export function storedForm(object: KubeObject): KubeObject {
   return draft.object;
 }
 
-/** Whether writing `next` would change nothing but times in managedFields: then nothing is written. */
+/** Whether `next` differs in nothing but times in managedFields, which then stay as they were. */
 export function isUnchanged(next: KubeObject, current: KubeObject): boolean {
   return finish(unchangedSteps(next, current));
 }
@@ -28,11 +28,11 @@ export function unchangedSteps(next: KubeObject, current: KubeObject): Steps<boo
 }
 
 function comparable(object: KubeObject): KubeObject {
-  const stored = storedForm(object);
-  const metadata = metadataOf(stored);
-  const managedFields = metadata?.["managedFields"];
-  if (metadata !== undefined && Array.isArray(managedFields)) metadata["managedFields"] = managedFields.map(timeless);
-  return stored;
+  const draft = draftOf(object);
+  delete draft.metadata["resourceVersion"];
+  const managedFields = draft.metadata["managedFields"];
+  if (Array.isArray(managedFields)) draft.metadata["managedFields"] = managedFields.map(timeless);
+  return draft.object;
 }
 
 function timeless(entry: JsonValue): JsonValue {

@@ -52,6 +52,16 @@ test("defaultSteps() drops a null that isn't nullable, or puts the default in it
   });
 });
 
+test("defaultSteps() does the half that is asked for", () => {
+  const spec = { a: null, plain: null, maybe: null, map: { k: null }, bare: { k: null, l: "x" } };
+  assert.deepEqual(defaulted(schema, { spec }, { dropsNulls: false }), {
+    spec: { ...always, plain: null, maybe: null, map: { k: "M" }, bare: { k: null, l: "x" } },
+  });
+  assert.deepEqual(defaulted(schema, { spec }, { fills: false }), {
+    spec: { a: null, maybe: null, map: { k: null }, bare: { l: "x" } },
+  });
+});
+
 test("defaultSteps() keeps nulls of a list unless its items have a default", () => {
   const spec = { list: [{}, null, { x: 5 }], nulls: [null, "a"], filled: [null, "a"] };
   assert.deepEqual(defaulted(schema, { spec }), {

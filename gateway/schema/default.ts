@@ -21,8 +21,20 @@ interface Pending {
 /** Items of a list that are looked at as one unit of work. */
 const itemsPerUnit = 16;
 
+/** Which half of it is done. Default: both. */
+export interface Defaulting {
+  /** Whether nulls that mean nothing and have no default are dropped. */
+  readonly dropsNulls?: boolean;
+  /** Whether defaults are filled in. */
+  readonly fills?: boolean;
+}
+
 /** Defaults an object in place. A unit is one object or some items of a list. */
-export function defaultSteps(schema: Schema, object: JsonObject): Steps<void> {
+export function defaultSteps(
+  schema: Schema,
+  object: JsonObject,
+  { dropsNulls = true, fills = true }: Defaulting = {},
+): Steps<void> {
   const stack: Pending[] = [{ value: object, node: schema.root, isDefault: false, next: 0 }];
 
   function push(value: JsonValue | undefined, node: SchemaNode, isDefault: boolean): void {
@@ -38,7 +50,7 @@ export function defaultSteps(schema: Schema, object: JsonObject): Steps<void> {
       filled ??= new Set();
       filled.add(key);
     };
-    for (const [key, property] of node.defaulted) {
+    for (const [key, property] of fills ? node.defaulted : []) {
       const present = value[key];
       if (present === undefined || (present === null && !property.nullable))
         fill(key, property.defaultValue as JsonValue);
@@ -47,8 +59,9 @@ export function defaultSteps(schema: Schema, object: JsonObject): Steps<void> {
       const inner = nodeOfKey(node, key);
       if (inner === undefined) continue;
       if (value[key] === null && !inner.nullable) {
-        if (inner.defaultValue !== undefined) fill(key, inner.defaultValue);
-        else if (!isDefault) delete value[key];
+        if (inner.defaultValue === undefined) {
+          if (dropsNulls && !isDefault) delete value[key];
+        } else if (fills) fill(key, inner.defaultValue);
       }
       push(value[key], inner, isDefault || filled?.has(key) === true);
     }
@@ -59,7 +72,7 @@ export function defaultSteps(schema: Schema, object: JsonObject): Steps<void> {
     pending.next = Math.min(next + itemsPerUnit, value.length);
     if (pending.next < value.length) stack.push(pending);
     for (let index = next; index < pending.next; index++) {
-      const isFilled = value[index] === null && !items.nullable && items.defaultValue !== undefined;
+      const isFilled = fills && value[index] === null && !items.nullable && items.defaultValue !== undefined;
       if (isFilled) value[index] = cloneJson(items.defaultValue as JsonValue);
       push(value[index], items, isDefault || isFilled);
     }

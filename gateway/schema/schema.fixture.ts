@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type JsonObject, type JsonValue, parseJson } from "../apimachinery/json.ts";
 import { finish } from "../apimachinery/steps.ts";
-import { compileSchema, defaultSteps, pruneSteps, type Schema } from "./schema.ts";
+import { compileSchema, type Defaulting, defaultSteps, pruneSteps, type Schema } from "./schema.ts";
 
 /** Gives a value as the parser would have read it. */
 export function read<T = JsonObject>(value: unknown): T {
@@ -43,8 +43,8 @@ export function pruned(
 }
 
 /** Defaults a copy of an object. */
-export function defaulted(schema: Schema, object: object): unknown {
+export function defaulted(schema: Schema, object: object, how?: Defaulting): unknown {
   const value = read(object);
-  finish(defaultSteps(schema, value));
+  finish(defaultSteps(schema, value, how));
   return plain(value);
 }

@@ -10,7 +10,7 @@
  * Source: apiextensions-apiserver pkg/apiserver/schema, pkg/apiserver/validation.
  */
 export { type Compiled, compileSchema, compileSchemaSteps } from "./compile.ts";
-export { defaultSteps } from "./default.ts";
+export { type Defaulting, defaultSteps } from "./default.ts";
 export { coerceEmbedded, type EmbeddedMetadataCheck } from "./embedded.ts";
 export type { SchemaFault } from "./keywords.ts";
 export { type CoerceOptions, coerceMetadata, MetadataTypeError, readMetadata } from "./metadata.ts";

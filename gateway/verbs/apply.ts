@@ -10,8 +10,8 @@ import type { PatchOptions } from "../apimachinery/options.ts";
 import { badRequest, conflict, notFound } from "../apimachinery/status.ts";
 import { acceptForUpdate, resolveResourceVersion } from "../lifecycle/lifecycle.ts";
 import { fieldTargetOf } from "./fields.ts";
-import { takeApplied, tellFaults } from "./intake.ts";
-import { newState, nextState, type Updated, writeScale } from "./update.ts";
+import { emptyMetadata, takeApplied, tellFaults } from "./intake.ts";
+import { newState, nextState, type Updated, withEmpty, writeScale } from "./update.ts";
 import { keyOf, type RequestBody, resourceWord, type VerbRequest, type VerbTools } from "./verb-request.ts";
 import { applyWrite, scopeOf } from "./write.ts";
 
@@ -43,14 +43,18 @@ export async function apply(
         const why = `uid mismatch: the provided object specified uid ${uidOf(merged)}, and no existing object was found`;
         throw conflict(word, scope.name, why);
       }
-      const taken = await takeApplied(request, tools, { value: merged, strictErrors: [], bytes });
+      // Nothing of metadata comes through status.
+      const empty = scope.subresource === "" ? emptyMetadata(merged) : {};
+      const taken = await takeApplied(request, tools, { value: merged, bytes });
       const { object, warnings } = acceptForUpdate(taken, scope, "afterAdmission");
       for (const warning of warnings) request.warn(warning);
-      if (current !== undefined) return await nextState(request, tools, scope, object, current.value, options.dryRun);
+      if (current !== undefined)
+        return await nextState(request, tools, scope, object, current.value, { dryRun: options.dryRun, empty });
       await tools.authorize(request, "create", scope.name);
       // It is ignored, but must be one.
       const resolved = resolveResourceVersion(object, undefined, scope, { allowUnconditional: true });
-      return await newState(request, tools, scope, withoutResourceVersion(resolved), options.dryRun);
+      const step = await newState(request, tools, scope, withoutResourceVersion(resolved), options.dryRun);
+      return step.action === "store" ? { ...step, next: withEmpty(step.next, empty) } : step;
     },
   });
   return { view: written.view, created };

@@ -1,9 +1,6 @@
-/** Create: a new object, under its own name or a generated one. Source: apiserver pkg/endpoints/handlers/create.go. */
-import { cloneJson } from "../apimachinery/json.ts";
 import { type KubeObject, nameOf, namespaceOf, type ObjectView, uidOf } from "../apimachinery/object.ts";
 import type { WriteOptions } from "../apimachinery/options.ts";
 import { StatusError } from "../apimachinery/status.ts";
-import { finishInSlices } from "../apimachinery/steps.ts";
 import {
   acceptForCreate,
   assertNoResourceVersion,
@@ -14,13 +11,12 @@ import {
   type WriteScope,
   warningsOnCreate,
 } from "../lifecycle/lifecycle.ts";
-import { defaultSteps } from "../schema/schema.ts";
 import { tracked } from "./fields.ts";
 import { assertStoreAllows, mutate } from "./hooks.ts";
 import { takeBody } from "./intake.ts";
 import { presentInSlices } from "./present.ts";
 import { callOf, type RequestBody, type VerbRequest, type VerbTools } from "./verb-request.ts";
-import { answeredView, assertValid, scopeOf, storable, viewOf } from "./write.ts";
+import { answeredView, assertValid, scopeOf, storable, triedView } from "./write.ts";
 
 /**
  * Creates the object of the body.
@@ -74,15 +70,6 @@ async function prepared(
   return { object, scope };
 }
 
-/** Gives what a read would show of a new object: its status was dropped, and may have a default. */
-async function asRead(request: VerbRequest, tools: VerbTools, object: KubeObject): Promise<KubeObject> {
-  const schema = tools.schemaOf(request.resource.version);
-  if (!schema?.root.defaulted.some(([name]) => name === "status")) return object;
-  const copy = cloneJson(object);
-  await finishInSlices(defaultSteps(schema, copy));
-  return copy;
-}
-
 /** What a creation takes from the world. */
 export function sources(tools: VerbTools): { now: Date; uid: string; random: (bound: number) => number } {
   return { now: tools.clock(), uid: tools.uuid(), random: (bound) => Math.floor(tools.random() * bound) };
@@ -101,17 +88,15 @@ async function insert(
     const stored = await client.get(key, { at: "latest" }, callOf(request));
     return stored === undefined ? undefined : (await presentInSlices(tools.schemaOf, request.resource, stored)).value;
   };
-  const shown = await asRead(request, tools, object);
   if (dryRun) {
     const taken = await existing();
     if (taken !== undefined) throw nameTaken(object, taken, scope);
-    return viewOf(shown);
+    return await triedView(request, tools, object);
   }
   assertNoResourceVersion(object);
-  const { object: kept, json } = await storable(request, object);
+  const { object: kept, json } = await storable(request, tools, object);
   try {
     const written = await client.create(key, uidOf(object), json, callOf(request));
-    if (shown !== object) return await presentInSlices(tools.schemaOf, request.resource, written);
     return await answeredView(request, tools, kept, json, written);
   } catch (error) {
     if (!(error instanceof StatusError) || error.status.reason !== "AlreadyExists") throw error;

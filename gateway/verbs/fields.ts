@@ -30,13 +30,14 @@ export async function tracked(
   options: WriteOptions,
   { live, next, bytes }: TrackedStates,
 ): Promise<KubeObject> {
-  // A status whose object claims to be another kind has no fields that could be told apart. A Scale is one.
+  // A status whose object claims to be another kind has no fields that could be told apart, nor has a Scale of no version.
   const { definition } = request.resource;
   const ofKind = definition.versions.some(
     ({ name, served }) => served && next["apiVersion"] === formatGroupVersion(definition.group, name),
   );
   const isOther = next["kind"] !== definition.kind || !ofKind;
   if (request.info.subresource === "status" && isOther) return withoutManagedFields(next);
+  if (request.info.subresource === "scale" && next["apiVersion"] === "") return withoutManagedFields(next);
   const write = { live, next, manager: options.fieldManager, now: tools.clock() };
   return await tools.fields.track(fieldTargetOf(request), write, bytes);
 }

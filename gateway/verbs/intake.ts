@@ -6,7 +6,8 @@
  */
 import { fieldInvalid, invalid } from "../apimachinery/field-error.ts";
 import { goQuote } from "../apimachinery/go-text.ts";
-import { encodeJson, type JsonObject } from "../apimachinery/json.ts";
+import { encodeJson, type JsonObject, type JsonValue } from "../apimachinery/json.ts";
+import { type KubeObject, metadataOf } from "../apimachinery/object.ts";
 import type { WriteOptions } from "../apimachinery/options.ts";
 import { badRequest, internalError, StatusError } from "../apimachinery/status.ts";
 import { typeMetaFault } from "../apimachinery/type-meta.ts";
@@ -71,12 +72,44 @@ export async function takePatched(
 }
 
 /**
- * Takes in what an apply made: it names nothing that the schema doesn't know. Takes ownership of the value.
+ * Takes in what an apply made: it names nothing that the schema doesn't know, and what is null in it is stored
+ * so. Takes ownership of the value.
  * @throws StatusError 400 for ill-typed metadata.
  */
-export async function takeApplied(request: VerbRequest, tools: VerbTools, body: RequestBody): Promise<JsonObject> {
-  await shape(request, tools, body, "Ignore");
-  return body.value;
+export async function takeApplied(
+  request: VerbRequest,
+  tools: VerbTools,
+  { value, bytes }: Pick<RequestBody, "value" | "bytes">,
+): Promise<JsonObject> {
+  const { definition, version } = request.resource;
+  coerceMetadata(value, { dropMalformed: false, kind: definition.kind, version: version.name });
+  const schema = tools.schemaOf(version);
+  if (schema === undefined) return value;
+  coerceEmbedded(schema, value, false);
+  await runSized(defaultSteps(schema, value, { dropsNulls: false }), bytes);
+  return value;
+}
+
+/** Gives the fields of metadata that say nothing, which an apply stores all the same. */
+export function emptyMetadata(object: KubeObject): JsonObject {
+  const empty: JsonObject = {};
+  for (const [field, value] of Object.entries(metadataOf(object) ?? {})) {
+    if (isEmpty(value)) empty[field] = value;
+  }
+  return empty;
+}
+
+/** Whether there are any. */
+export function hasEmptyMetadata(object: KubeObject): boolean {
+  const metadata = metadataOf(object);
+  for (const field in metadata) if (isEmpty(metadata[field] as JsonValue)) return true;
+  return false;
+}
+
+function isEmpty(value: JsonValue): boolean {
+  if (value === null || value === "") return true;
+  if (Array.isArray(value)) return value.length === 0;
+  return typeof value === "object" && Object.keys(value).length === 0;
 }
 
 /** Warns of what a strict decoder would refuse, if that is asked for: each fault by itself. */

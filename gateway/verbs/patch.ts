@@ -52,7 +52,7 @@ export async function patch(
       for (const warning of accepted.warnings) request.warn(warning);
       const states = { live: current.value, next: accepted.object, bytes };
       const next = await tracked(request, tools, options, states);
-      return await nextState(request, tools, scope, next, current.value, options.dryRun);
+      return await nextState(request, tools, scope, next, current.value, options);
     },
   });
   return written.view;

@@ -41,12 +41,8 @@ export function present(
   revision: bigint,
 ): ObjectView {
   const value = asObject(finish(jsonParser(formOf(stored, version))).value, stored);
-  const schema = schemaOf(version);
   coerceMetadata(value, { dropMalformed: true });
-  if (schema !== undefined) {
-    finish(pruneSteps(schema, value, { trackUnknown: false }));
-    finish(defaultSteps(schema, value));
-  }
+  for (const steps of readingSteps(schemaOf, definition, version, value)) finish(steps);
   return shown(value, definition, version, revision, encodeJsonBytes);
 }
 
@@ -62,15 +58,43 @@ export async function presentInSlices(
   const bytes = form.length;
   if (bytes < slicedFromBytes) return present(schemaOf, definition, version, stored, revision);
   const value = asObject((await finishInSlices(jsonParser(form))).value, stored);
-  const schema = schemaOf(version);
   coerceMetadata(value, { dropMalformed: true });
-  if (schema !== undefined) {
-    await finishInSlices(pruneSteps(schema, value, { trackUnknown: false }));
-    await finishInSlices(defaultSteps(schema, value));
-  }
+  for (const steps of readingSteps(schemaOf, definition, version, value)) await finishInSlices(steps);
   stamp(value, definition, version, revision);
   const json = await finishInSlices(jsonEncoder(value));
   return { json, value };
+}
+
+/** Gives the work that makes an object of a version out of what is stored: its defaults are the storage version's. */
+export function* readingSteps(
+  schemaOf: SchemaOf,
+  definition: ResourceDefinition,
+  version: ResourceVersionDefinition,
+  value: JsonObject,
+): Generator<Steps<unknown>> {
+  const origin = originOf(definition, version);
+  const schema = schemaOf(origin);
+  if (schema !== undefined) {
+    yield pruneSteps(schema, value, { trackUnknown: false });
+    yield defaultSteps(schema, value);
+  }
+  if (origin !== version) yield* convertingSteps(schemaOf(version), value);
+}
+
+/** Gives the work that makes an object fit another version's schema: what that doesn't know goes, nothing comes. */
+export function* convertingSteps(schema: Schema | undefined, value: JsonObject): Generator<Steps<unknown>> {
+  if (schema === undefined) return;
+  yield pruneSteps(schema, value, { trackUnknown: false });
+  yield defaultSteps(schema, value, { fills: false });
+}
+
+/** Gives the version in which an object is stored, or in which its store gives it. */
+export function originOf(
+  definition: ResourceDefinition,
+  version: ResourceVersionDefinition,
+): ResourceVersionDefinition {
+  if (definition.capabilities.hookConvert) return version;
+  return definition.versions.find(({ name }) => name === definition.storageVersion) ?? version;
 }
 
 /**

@@ -22,12 +22,12 @@ const patched = (value: JsonObject) => {
   }
 };
 
-test("takeScale() reads a Scale's fields and warns of others", () => {
+test("takeScale() reads a Scale's fields, its version as sent, and warns of others", () => {
   warned.length = 0;
   const scale = put({ metadata: { name: "a" }, spec: { replicas: 3, other: 1 }, more: true });
   assert.equal(
     encodeJson(scale),
-    '{"apiVersion":"autoscaling/v1","kind":"Scale","metadata":{"name":"a"},"spec":{"replicas":3},"status":{"replicas":0,"selector":""}}',
+    '{"apiVersion":"","kind":"Scale","metadata":{"name":"a"},"spec":{"replicas":3},"status":{"replicas":0,"selector":""}}',
   );
   assert.deepEqual(warned, ['unknown field "more"', 'unknown field "spec.other"']);
 });

@@ -107,7 +107,8 @@ function readScale(value: JsonValue): { scale: JsonObject; unknown: readonly str
   if (typeof selector !== "string") throw wrongType(selector, "struct field ScaleStatus.status.selector", "string");
   const scale: JsonObject = {
     kind: "Scale",
-    apiVersion: "autoscaling/v1",
+    // As sent: in a Scale that names no version nobody's fields are told apart.
+    apiVersion: whole["apiVersion"] ?? "",
     metadata: metadata.metadata,
     spec: { replicas: int32(spec["replicas"], "ScaleSpec.spec.replicas") },
     status: { replicas: int32(status["replicas"], "ScaleStatus.status.replicas"), selector },

@@ -4,7 +4,7 @@
  */
 
 import type { JsonObject } from "../apimachinery/json.ts";
-import type { KubeObject, ObjectView } from "../apimachinery/object.ts";
+import { type KubeObject, metadataOf, type ObjectView } from "../apimachinery/object.ts";
 import type { WriteOptions } from "../apimachinery/options.ts";
 import { notFound } from "../apimachinery/status.ts";
 import { finishInSlices } from "../apimachinery/steps.ts";
@@ -63,7 +63,7 @@ export async function update(
       assertUid(object, current.value, scope);
       const states = { live: current.value, next: object, bytes: current.json.length + body.bytes };
       const next = await tracked(request, tools, options, states);
-      return await nextState(request, tools, scope, next, current.value, options.dryRun);
+      return await nextState(request, tools, scope, next, current.value, options);
     },
   });
   return { view: written.view, created };
@@ -116,20 +116,23 @@ export async function writeScale(
       if (checksUid) assertUid(scale, current.value, scope);
       const parent = parentWithScale(current.value, object, paths);
       const next = withParentFields(definition, version.name, parent, scale);
-      return await nextState(request, tools, scope, next, current.value, options.dryRun);
+      return await nextState(request, tools, scope, next, current.value, options);
     },
   });
   return scaleOf(written.view.value, paths);
 }
 
-/** Decides what an update does to the current object. */
+/**
+ * Decides what an update does to the current object.
+ * @param options.empty fields of metadata that say nothing and are stored all the same. Default: none.
+ */
 export async function nextState(
   request: VerbRequest,
   tools: VerbTools,
   scope: WriteScope,
   sent: KubeObject,
   current: KubeObject,
-  dryRun: boolean,
+  { dryRun, empty }: { readonly dryRun: boolean; readonly empty?: JsonObject },
 ): Promise<WriteStep> {
   const hooked = { operation: "UPDATE", scope, current, dryRun } as const;
   const mutated = await mutate(request, tools, { ...hooked, next: sent });
@@ -141,8 +144,9 @@ export async function nextState(
   await assertStoreAllows(request, tools, { ...hooked, next });
   for (const warning of warningsOnUpdate(next, current, scope)) request.warn(warning);
   if (finishesDeletion(next, current)) return { action: "remove", next };
-  const isUnchanged = await finishInSlices(unchangedSteps(next, current));
-  return isUnchanged ? { action: "none" } : { action: "store", next };
+  const kept = withEmpty(next, empty);
+  const isUnchanged = await finishInSlices(unchangedSteps(kept, current));
+  return { action: "store", next: isUnchanged ? current : kept, isUnchanged };
 }
 
 async function creation(
@@ -159,6 +163,11 @@ async function creation(
   assertUid(sent, undefined, scope);
   const next = await tracked(request, tools, options, { live: undefined, next: sent, bytes });
   return await newState(request, tools, scope, next, options.dryRun);
+}
+
+/** Kubernetes leaves out what is empty in metadata when it reads, not when it stores what was applied. */
+export function withEmpty(object: KubeObject, empty: JsonObject = {}): KubeObject {
+  return Object.keys(empty).length === 0 ? object : { ...object, metadata: { ...empty, ...metadataOf(object) } };
 }
 
 /** Decides what becomes of an object that isn't there yet, of which a PUT or an apply makes one. */

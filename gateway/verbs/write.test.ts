@@ -6,10 +6,18 @@ import type { VerbRequest } from "./verb-request.ts";
 import { storable } from "./write.ts";
 
 const version = { name: "v1" };
+const tools = { schemaOf: () => undefined };
 const requestWith = (maxObjectBytes: number) =>
   ({
     resource: {
-      definition: { group: "example.com", kind: "Widget", storageVersion: "v1", capabilities: {}, maxObjectBytes },
+      definition: {
+        group: "example.com",
+        kind: "Widget",
+        versions: [version],
+        storageVersion: "v1",
+        capabilities: {},
+        maxObjectBytes,
+      },
       version,
     },
   }) as unknown as VerbRequest;
@@ -26,19 +34,19 @@ const tooLarge = (error: unknown) => error instanceof StatusError && error.statu
 
 describe("storable()", () => {
   test("keeps an object that its store takes", async () => {
-    const { object, json } = await storable(requestWith(trackedBytes), tracked);
+    const { object, json } = await storable(requestWith(trackedBytes), tools, tracked);
     assert.equal(object, tracked);
     assert.equal(json.length, trackedBytes);
   });
   test("gives up managedFields where an object is too large with them", async () => {
-    const { object, json } = await storable(requestWith(trackedBytes - 1), tracked);
+    const { object, json } = await storable(requestWith(trackedBytes - 1), tools, tracked);
     assert.deepEqual([object, JSON.parse(json.toString())], [bare, bare]);
   });
   test("but not an apply's", async () => {
-    await assert.rejects(storable(requestWith(trackedBytes - 1), tracked, { isApply: true }), tooLarge);
+    await assert.rejects(storable(requestWith(trackedBytes - 1), tools, tracked, { isApply: true }), tooLarge);
   });
   test("refuses what is too large without them", async () => {
-    await assert.rejects(storable(requestWith(bareBytes - 1), tracked), tooLarge);
-    await assert.rejects(storable(requestWith(bareBytes - 1), bare), tooLarge);
+    await assert.rejects(storable(requestWith(bareBytes - 1), tools, tracked), tooLarge);
+    await assert.rejects(storable(requestWith(bareBytes - 1), tools, bare), tooLarge);
   });
 });

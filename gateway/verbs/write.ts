@@ -6,23 +6,32 @@
  */
 
 import { type FieldError, invalid } from "../apimachinery/field-error.ts";
-import { formatGroupVersion } from "../apimachinery/gvk.ts";
-import { type JsonObject, jsonEncoder } from "../apimachinery/json.ts";
+import { cloneJson, type JsonValue, jsonEncoder, jsonEqual, jsonParser } from "../apimachinery/json.ts";
 import { type KubeObject, metadataOf, type ObjectView, uidOf } from "../apimachinery/object.ts";
 import { insertRevision } from "../apimachinery/object-bytes.ts";
 import { type GroupWord, notFound, requestEntityTooLarge, StatusError, timeout } from "../apimachinery/status.ts";
 import { validateEmbeddedMeta, validateScale, validateTypeMeta, type WriteScope } from "../lifecycle/lifecycle.ts";
 import { type ObjectKey, type StoredObject, WriteConflict } from "../registry/registry.ts";
-import { type Schema, validateStatusSteps, validateSteps } from "../schema/schema.ts";
+import { coerceMetadata, type Schema, validateStatusSteps, validateSteps } from "../schema/schema.ts";
 import { withoutManagedFields } from "./fields.ts";
+import { hasEmptyMetadata } from "./intake.ts";
 import { sightOf } from "./ownership.ts";
-import { presentInSlices, runSized, shallowCopy, slicedFromBytes, storedBytes } from "./present.ts";
+import {
+  convertingSteps,
+  originOf,
+  presentInSlices,
+  readingSteps,
+  runSized,
+  shallowCopy,
+  slicedFromBytes,
+  storedBytes,
+} from "./present.ts";
 import { callOf, kindWord, resourceWord, type VerbRequest, type VerbTools } from "./verb-request.ts";
 
 /** What a write function decided. */
 export type WriteStep =
-  /** Write this state. */
-  | { readonly action: "store"; readonly next: KubeObject }
+  /** Write this state. `isUnchanged`: it reads as the present one, and is written only if that is stored otherwise. */
+  | { readonly action: "store"; readonly next: KubeObject; readonly isUnchanged?: boolean }
   /** Remove the object, and answer with this state. */
   | { readonly action: "remove"; readonly next: KubeObject }
   /** Nothing differs: answer with the present state. */
@@ -97,14 +106,38 @@ async function carryOut(
     }
     return { view: viewOf(step.next), previous: current, action: "remove" };
   }
-  const { object, json } = await storable(request, step.next, write);
-  if (write.dryRun) return { view: viewOf(object), previous: current, action: "store" };
+  const { object, json } = await storable(request, tools, step.next, write);
+  if (write.dryRun) return { view: await triedView(request, tools, object, json), previous: current, action: "store" };
+  if (stored !== undefined && current !== undefined && (await isStoredAs(request, step, json, stored)))
+    return { view: current, previous: current, action: "none" };
   const uid = uidOf(object);
   const written =
     stored === undefined
       ? await client.create(key, uid, json, callOf(request))
       : await client.update(key, uid, json, { revision: stored.revision }, callOf(request));
   return { view: await answeredView(request, tools, object, json, written), previous: current, action: "store" };
+}
+
+/**
+ * Whether an object lies in its store as it would be written. Under another schema, or after an apply of what is
+ * null or empty, it may read the same and not be: then kube-apiserver writes it anew.
+ */
+async function isStoredAs(
+  { resource }: VerbRequest,
+  { isUnchanged = false }: { readonly isUnchanged?: boolean },
+  json: Buffer,
+  stored: StoredObject,
+): Promise<boolean> {
+  if (json.equals(stored.json)) return true;
+  if (!isUnchanged) return false;
+  const { lifecycle, capabilities } = resource.definition;
+  if (lifecycle === "store" || capabilities.hookConvert) return true;
+  // A store may write JSON in its own way.
+  return jsonEqual(await parsed(json), await parsed(stored.json));
+}
+
+async function parsed(json: Uint8Array): Promise<JsonValue> {
+  return (await runSized(jsonParser(json), json.length)).value;
 }
 
 /** An object as it goes to its store. */
@@ -121,9 +154,15 @@ export interface Storable {
  */
 export async function storable(
   request: VerbRequest,
-  object: KubeObject,
+  tools: Pick<VerbTools, "schemaOf">,
+  next: KubeObject,
   { isApply = false }: Pick<WriteRequest, "isApply"> = {},
 ): Promise<Storable> {
+  const { definition, version } = request.resource;
+  const origin = originOf(definition, version);
+  const object = origin === version ? next : cloneJson(next);
+  if (origin !== version)
+    for (const steps of convertingSteps(tools.schemaOf(origin), object)) await runSized(steps, slicedFromBytes);
   try {
     return { object, json: await encodeForStore(request, object) };
   } catch (error) {
@@ -154,29 +193,39 @@ export async function answeredView(
   written: StoredObject,
 ): Promise<ObjectView> {
   // The same bytes: the store had nothing to say.
-  if (written.json === json) return await writtenView(request, object, json, written.revision);
+  if (written.json === json && isReadAsWritten(request, tools, object, json))
+    return writtenView(object, json, written.revision);
   return await presentInSlices(tools.schemaOf, request.resource, written);
 }
 
-async function writtenView(
-  request: VerbRequest,
-  object: KubeObject,
-  json: Buffer,
-  revision: bigint,
-): Promise<ObjectView> {
+/** Whether an object of these bytes reads as it was written: another version has other defaults, a new object a default status, an apply nulls. */
+function isReadAsWritten(request: VerbRequest, tools: VerbTools, object: KubeObject, json?: Buffer): boolean {
   const { definition, version } = request.resource;
-  let bytes = json;
-  if (version.name !== definition.storageVersion && !definition.capabilities.hookConvert) {
-    const shown = shallowCopy(object);
-    shown["apiVersion"] = formatGroupVersion(definition.group, version.name);
-    shown["metadata"] = shallowCopy(metadataOf(object) ?? {});
-    delete (shown["metadata"] as JsonObject)["resourceVersion"];
-    delete (shown["metadata"] as JsonObject)["selfLink"];
-    bytes = await runSized(jsonEncoder(shown), json.length);
-  }
+  if (originOf(definition, version) !== version || json?.includes(":null") === true) return false;
+  const { status = undefined } = object;
+  if (status === undefined && tools.schemaOf(version)?.root.defaulted.some(([name]) => name === "status")) return false;
+  return !hasEmptyMetadata(object);
+}
+
+/** Gives what clients would see of an object if it had been written. @param json its bytes, where it may hold nulls. */
+export async function triedView(
+  request: VerbRequest,
+  tools: VerbTools,
+  object: KubeObject,
+  json?: Buffer,
+): Promise<ObjectView> {
+  if (isReadAsWritten(request, tools, object, json)) return viewOf(object);
+  const shown = cloneJson(object);
+  const { definition, version } = request.resource;
+  coerceMetadata(shown, { dropMalformed: true });
+  for (const steps of readingSteps(tools.schemaOf, definition, version, shown)) await runSized(steps, slicedFromBytes);
+  return viewOf(shown);
+}
+
+function writtenView(object: KubeObject, json: Buffer, revision: bigint): ObjectView {
   let value: KubeObject | undefined;
   return {
-    json: insertRevision(bytes, revision),
+    json: insertRevision(json, revision),
     get value() {
       if (value === undefined) {
         value = shallowCopy(object);
