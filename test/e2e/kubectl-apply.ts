@@ -154,6 +154,26 @@ export function describeKubectlApply(host: () => Host): void {
       );
     });
 
+    inNamespace("edit, under a manager and under kubectl's own for it", async (kubectl) => {
+      await kubectl.feed(manifest({ color: "red", size: 1 }), "create", "--field-manager=carl");
+      const edit = async (change: string, ...args: string[]) => {
+        const env = { ...process.env, KUBE_EDITOR: `sed -i ${change}` };
+        const { code, stdout, stderr } = await kubectl.run(["edit", resource, "a", ...args], undefined, env);
+        assert.deepEqual([code, stdout], [0, `${typed} edited\n`], stderr);
+      };
+      await edit("s/color:.red/color:\\ blue/", "--field-manager=ed");
+      await edit("s/size:.1/size:\\ 2/");
+      assert.deepEqual(await kubectl.owners(), [
+        ["carl", "Update", undefined, { "f:spec": { ".": {}, "f:replicas": {} } }],
+        ["ed", "Update", undefined, { "f:spec": { "f:color": {} } }],
+        ["kubectl-edit", "Update", undefined, { "f:spec": { "f:size": {} } }],
+      ]);
+      const args = ["apply", "--server-side", "-f", "-"];
+      const { code, stderr } = await kubectl.run(args, manifest({ color: "red" }));
+      assert.equal(code, 1);
+      assert.match(stderr, /conflict with "ed" using example\.annex\.dev\/v1: \.spec\.color/);
+    });
+
     inNamespace("get -o yaml shows managedFields when asked", async (kubectl) => {
       await kubectl.feed(manifest({ color: "red" }), "apply", "--server-side");
       assert.ok(!(await kubectl.ok("get", resource, "a", "-o", "yaml")).includes("managedFields"));
@@ -170,7 +190,7 @@ export function describeKubectlApply(host: () => Host): void {
 type Owner = [string, string, string | undefined, object];
 
 interface Kubectl {
-  run(args: readonly string[], stdin?: string): ReturnType<typeof runKubectl>;
+  run(args: readonly string[], stdin?: string, env?: NodeJS.ProcessEnv): ReturnType<typeof runKubectl>;
   /** @returns stdout. */
   ok(...args: string[]): Promise<string>;
   feed(stdin: string, ...args: string[]): Promise<string>;
@@ -180,8 +200,12 @@ interface Kubectl {
 }
 
 function kubectlIn(host: Host, namespace: string): Kubectl {
-  const run: Kubectl["run"] = (args, stdin) =>
-    runKubectl(["-n", namespace, ...args], { kubeconfig: host.kubeconfig, ...(stdin === undefined ? {} : { stdin }) });
+  const run: Kubectl["run"] = (args, stdin, env) =>
+    runKubectl(["-n", namespace, ...args], {
+      kubeconfig: host.kubeconfig,
+      ...(stdin === undefined ? {} : { stdin }),
+      ...(env === undefined ? {} : { env }),
+    });
   const passed = async (args: readonly string[], stdin?: string) => {
     const { code, stdout, stderr } = await run(args, stdin);
     assert.equal(code, 0, `kubectl ${args.join(" ")}: ${stderr}`);
