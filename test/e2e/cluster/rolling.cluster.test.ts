@@ -99,8 +99,9 @@ describe("two replicas behind kube-apiserver", () => {
           ["GET", `${path}?limit=10`],
           ["DELETE", `${path}/${name}`],
         ] as const) {
-          const { status } = await own(method, about, body);
-          count(`${method} ${status}`);
+          const { status, text } = await own(method, about, body);
+          // What was refused says why.
+          count(status < 300 ? `${method} ${status}` : `${method} ${about} ${status} ${text}`);
         }
       }
       own.close();
@@ -109,7 +110,7 @@ describe("two replicas behind kube-apiserver", () => {
     await replace(1);
     isRolling = false;
     await Promise.all(load);
-    for (const what of statuses.keys()) assert.match(what, / 20\d$/, JSON.stringify([...statuses]));
+    for (const what of statuses.keys()) assert.match(what, /^\w+ 20\d$/, JSON.stringify([...statuses]));
     assert.ok((statuses.get("POST 201") ?? 0) > 10, JSON.stringify([...statuses]));
 
     // Watches that began at one replica went on at another.
@@ -173,6 +174,7 @@ function asker(cluster: Cluster) {
     for await (const chunk of response.setEncoding("utf8")) text += chunk;
     return {
       status: response.statusCode as number,
+      text,
       body: text.startsWith("{") ? JSON.parse(text) : undefined,
     };
   };
