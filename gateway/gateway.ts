@@ -123,6 +123,8 @@ export interface GatewayLog {
 export interface RunningGateway {
   /** `https://host:port`; `""` if it doesn't listen. */
   readonly url: string;
+  /** Resolves when each store has said what it serves; after ten seconds without those that haven't. See readyz. */
+  readonly ready: Promise<void>;
   /** Resolves when kube-apiserver's aggregation layer has asked for the first time. */
   readonly registered: Promise<void>;
   /** Gives what a Node server calls with its requests; the prefix is taken off their paths. */
@@ -141,6 +143,8 @@ export interface RunningGateway {
   configureStores(stores: GatewayOptions["stores"]): void;
 }
 
+/** A store that starts beside its gateway takes seconds; one that is down must not keep the others from being served. */
+const describedTimeoutMs = 10_000;
 /** kube-apiserver's own numbers. */
 const defaultFlowControl = { maxReadOnlyInFlight: 400, maxMutatingInFlight: 200 };
 /** As long as the longest ordinary request. */
@@ -158,7 +162,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const tables = new WeakMap<ResourceVersionDefinition, TableColumns>();
   const fields = createFieldManagement();
   let listener: Listener | undefined;
-  const state = { isShuttingDown: false, isRegistered: false, registeredVersions: new Set<string>() };
+  const state = { isShuttingDown: false, isReady: false, isRegistered: false, registeredVersions: new Set<string>() };
   const registered = Promise.withResolvers<void>();
   const version = versionDocument(gatewayVersion, options.effectiveVersion);
   const { metrics = createMetrics() } = options;
@@ -212,14 +216,22 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         check: () => (state.isShuttingDown ? "process is shutting down" : undefined),
       },
       {
+        ...{ name: "stores-described", endpoints: ["readyz"] },
+        check: () => (state.isReady ? undefined : "stores have not said yet what they serve"),
+      },
+      {
         // It can't be what readiness waits for: kube-apiserver asks only who is ready.
         ...{ name: "registered", endpoints: ["readyz"], isDetail: true },
         check: () => (state.isRegistered ? undefined : "kube-apiserver's aggregation layer has not asked yet"),
       },
     ],
   });
+  const ready = atMost(registry.described, describedTimeoutMs).then(() => {
+    state.isReady = true;
+  });
   const handle = createHandler({
     registry,
+    isReady: () => state.isReady,
     authentication,
     authorizer: noticingAggregator(authorizer, {
       onSeen(user) {
@@ -271,6 +283,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   if (listener !== undefined) authentication.onClientCas(() => listener.reload());
   return {
     url: listener === undefined ? "" : urlOf(listener),
+    ready,
     registered: registered.promise,
     handler: (prefix = "") => {
       const path = prefix.replace(/\/+$/, "");
@@ -292,6 +305,16 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
       })),
     configureStores: (stores) => registry.configure(stores.map(storeConfig)),
   };
+}
+
+/** Waits for the work, but not longer than told. */
+async function atMost(work: Promise<void>, timeoutMs: number): Promise<void> {
+  let late: NodeJS.Timeout | undefined;
+  const over = new Promise<void>((resolve) => {
+    late = setTimeout(resolve, timeoutMs).unref();
+  });
+  await Promise.race([work, over]);
+  clearTimeout(late);
 }
 
 /** Gives how stores and feeds are now. @param registered groups and versions that kube-apiserver has asked for. */

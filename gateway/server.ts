@@ -14,7 +14,7 @@ import type { HttpAnswer, HttpHeaders, HttpRequest } from "./apimachinery/http.t
 import { isSocketBody, isStreamBody } from "./apimachinery/http.ts";
 import type { JsonObject } from "./apimachinery/json.ts";
 import type { RequestInfo } from "./apimachinery/request-info.ts";
-import { type Status, StatusError } from "./apimachinery/status.ts";
+import { type Status, StatusError, serviceUnavailable } from "./apimachinery/status.ts";
 import { TextError, UnreadableRequest } from "./apimachinery/text-error.ts";
 import { anonymousUser, type User } from "./apimachinery/user.ts";
 import { type Authenticating, actingUser } from "./authn/authn.ts";
@@ -50,6 +50,8 @@ import type { VerbTools } from "./verbs/verbs.ts";
 /** The rooms of one server. */
 export interface ServerRooms {
   readonly registry: Registry;
+  /** Whether every path that will be served is known. */
+  readonly isReady: () => boolean;
   readonly authentication: Pick<Authenticating, "authenticate">;
   readonly authorizer: Authorizer;
   readonly flowControl: FlowControl;
@@ -65,6 +67,9 @@ export interface ServerRooms {
     error(fields: object, message: string): void;
   };
 }
+
+/** As kube-apiserver's. */
+const installedSeconds = 5;
 
 /** One request on its way. */
 interface Passage {
@@ -234,7 +239,7 @@ async function route(passage: Passage, user: User, rooms: ServerRooms): Promise<
   if (!info.isResourceRequest) {
     const accept = request.header("accept");
     const found = answerDiscovery({ path: info.path, accept, ifNoneMatch: request.header("if-none-match") }, table);
-    if (found === undefined) return notFoundAnswer();
+    if (found === undefined) return unknownPath(rooms);
     if (found.document === undefined) return whole(found.status, found.headers, []);
     // A document that names its own type was asked for by that type.
     const type = found.headers["Content-Type"];
@@ -244,7 +249,7 @@ async function route(passage: Passage, user: User, rooms: ServerRooms): Promise<
   }
   const resource = table.find(info.apiGroup, info.apiVersion, info.resource);
   // Who is asked for is read without the slashes around it, where it lies is not.
-  if (resource === undefined || request.path.startsWith("//")) return notFoundAnswer();
+  if (resource === undefined || request.path.startsWith("//")) return unknownPath(rooms);
   const answer = await dispatchVerb(
     {
       http: request,
@@ -343,6 +348,13 @@ function statusAnswer(status: Status, passage: Passage | undefined): HttpAnswer 
 function textAnswer(status: number, text: string): HttpAnswer {
   const headers = { "Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff" };
   return whole(status, headers, [Buffer.from(text)]);
+}
+
+/** @throws StatusError 503 while the path may yet come to be: a client that hears 404 believes that it isn't there. */
+function unknownPath({ isReady }: ServerRooms): HttpAnswer {
+  if (isReady()) return notFoundAnswer();
+  const why = "the request has been made before all known HTTP paths have been installed, please try again";
+  throw serviceUnavailable(why, installedSeconds);
 }
 
 function notFoundAnswer(): HttpAnswer {

@@ -19,6 +19,7 @@ export async function gateway(flags: { readonly config: string }): Promise<numbe
       onStores: (stores) => running.configureStores(stores),
       log,
     });
+    await Promise.race([running.ready, aborted(stop)]);
     process.stdout.write(`ready ${running.url}\n`);
     await aborted(stop);
     stopWatching();

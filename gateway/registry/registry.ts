@@ -71,6 +71,8 @@ export interface Registry {
   /** Gives the client of a resource of the present table. @throws StatusError 503 if it is no longer served. */
   client(definition: ResourceDefinition): ResourceClient;
   stores(): readonly StoreReport[];
+  /** Resolves when each store of the first list has said what it serves, or left the list. */
+  readonly described: Promise<void>;
   /** Gives the name of the store that serves a resource; `""` if none does now. */
   storeOf(definition: ResourceDefinition): string;
   /** Takes a new list of stores: new ones are asked, missing ones leave the table. */
@@ -130,6 +132,8 @@ interface StoreEntry {
   refused: readonly Refusal[];
   /** What was taken last; undefined: nothing yet. */
   description: DescribeResponse | undefined;
+  /** Settled once something was taken, or nothing more will be. */
+  readonly described: PromiseWithResolvers<void>;
   /** Whether something is refused because another store has it. */
   isWaiting: boolean;
 }
@@ -150,6 +154,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   let taking = Promise.resolve();
 
   configure(options.stores);
+  const described = Promise.all([...entries.values()].map((entry) => entry.described.promise)).then(() => {});
 
   function configure(stores: readonly StoreConfig[]): void {
     const wanted = new Map(stores.map((store) => [store.name, store]));
@@ -187,6 +192,7 @@ export function createRegistry(options: RegistryOptions): Registry {
         definitions: [],
         refused: [],
         description: undefined,
+        described: Promise.withResolvers(),
         isWaiting: false,
       };
       entries.set(config.name, entry);
@@ -199,6 +205,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   }
 
   function leave(entry: StoreEntry): void {
+    entry.described.resolve();
     entry.stop.abort();
     entry.breaker.close();
     entry.connection.close();
@@ -349,6 +356,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     if (entry.stop.signal.aborted) return;
     Object.assign(entry, { definitions, refused, description, isWaiting });
     publish();
+    entry.described.resolve();
   }
 
   /** Gives why a definition can't be this store's: another one has it. */
@@ -391,6 +399,7 @@ export function createRegistry(options: RegistryOptions): Registry {
         sessions: entry.connection.sessions?.() ?? 0,
         refused: entry.refused.map(({ group, plural, reason }) => ({ resource: `${plural}.${group}`, reason })),
       })),
+    described,
     storeOf: (definition) =>
       [...entries.values()].find((entry) => entry.definitions.includes(definition))?.config.name ?? "",
     configure,

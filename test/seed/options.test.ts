@@ -6,12 +6,14 @@ import { createServer } from "node:http";
 import { type AddressInfo, isIP } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { connect } from "node:tls";
 import { createAuthority, issueServerCertificate } from "../../gateway/certificates/certificates.ts";
 import { createGateway, type GatewayOptions, type HttpRequest } from "../../gateway/main.ts";
+import { createMemoryStore } from "../../stores/memory/store.ts";
+import { serveStore } from "../../stores/sdk/sdk.ts";
 import { createServingFolder } from "../support/certificates.ts";
-import { admin, ask, startSeed, testType } from "./seed.testing.ts";
+import { admin, ask, startSeed, testType, testTypes } from "./seed.testing.ts";
 
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 const enough: GatewayOptions = {
@@ -39,6 +41,50 @@ test("no store at all: it starts, and discovery is empty", async (t) => {
   const { ask } = await startSeed(t, { stores: [] });
   const { status, body } = await ask("/apis");
   assert.deepEqual([status, body], [200, { kind: "APIGroupList", groups: [] }]);
+});
+
+/** A gateway of one store that isn't there yet, mounted in a server. */
+async function startEarly(t: TestContext) {
+  const folder = mkdtempSync(join(tmpdir(), "annex-early-"));
+  const address = `unix:${join(folder, "store.sock")}`;
+  const gateway = await createGateway({ ...enough, stores: [{ name: "late", address }] });
+  const server = createServer(gateway.handler()).listen(0, "127.0.0.1");
+  t.after(async () => {
+    server.close();
+    await gateway.drain();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return { gateway, address, ask: async (path: string) => await ask(port, path) };
+}
+
+test("until its store has said what it serves a gateway isn't ready, and calls nothing unknown", async (t) => {
+  const { gateway, address, ask } = await startEarly(t);
+  const path = "/apis/ext.cattle.io/v1/testtypes";
+  assert.equal((await ask("/readyz")).status, 500);
+  assert.equal((await ask("/readyz/stores-described")).status, 500);
+  assert.equal((await ask("/livez")).status, 200);
+  for (const about of [path, "/apis/ext.cattle.io/v1", "/unknown"]) {
+    const { status, headers, body } = await ask(about);
+    assert.deepEqual([status, headers["retry-after"], body.reason], [503, "5", "ServiceUnavailable"], about);
+  }
+  const served = await serveStore(createMemoryStore([testTypes()]), { listen: address, log: () => {} });
+  t.after(() => served.stop());
+  await gateway.ready;
+  const now = await Promise.all(["/readyz", path, "/unknown"].map(ask));
+  assert.deepEqual(
+    now.map(({ status }) => status),
+    [200, 200, 404],
+  );
+});
+
+test("a store that says nothing for ten seconds keeps no gateway from being ready", async (t) => {
+  const { gateway, ask } = await startEarly(t);
+  const since = performance.now();
+  await gateway.ready;
+  assert.ok(performance.now() - since > 9_000);
+  assert.deepEqual([(await ask("/readyz")).status, (await ask("/unknown")).status], [200, 404]);
 });
 
 test("mounted at /ext the prefix is taken off; outside of it nothing is found", async (t) => {

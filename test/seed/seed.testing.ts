@@ -106,15 +106,8 @@ export async function startSeed(t: Pick<TestContext, "after">, options: SeedOpti
   });
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  await untilReady(gateway);
+  await gateway.ready;
   return { gateway, port, logged, ask: (path, asked) => ask(port, path, asked) };
-}
-
-/** Waits until every store has said what it serves. */
-export async function untilReady(gateway: RunningGateway): Promise<void> {
-  while (gateway.stores().some((store) => store.state === "connecting")) {
-    await new Promise<void>((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 /** Asks a plain server. */
