@@ -77,6 +77,9 @@ async function run({ calls, inFlight, beside }: Work): Promise<Done> {
     await get("hangs", stop.signal).catch(() => {});
   }
 
+  // What hangs has begun before the first call that counts.
+  await get(String(smallBytes));
+
   const took = new Float64Array(calls);
   let next = 0;
   async function callSmall(): Promise<void> {
