@@ -4,7 +4,7 @@
  * It leads a process group, so that a command which starts the store behind a shell or npx is
  * stopped whole. States: running -> stopped; restart() goes through both.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
 
 /** A store's process. */
@@ -15,12 +15,22 @@ export interface StoreProcess {
   signal(signal: NodeJS.Signals): void;
   /** Kills it without warning and starts it again. */
   crash(): Promise<void>;
-  /** Asks it to end, and gives its exit code; undefined if it had to be killed. */
-  terminate(): Promise<number | undefined>;
+  /** Asks it to end, and waits until it has. */
+  terminate(): Promise<ProcessEnd>;
   /** Starts it after terminate(). */
   start(): Promise<void>;
   /** Ends it whatever it does. */
   stop(): Promise<void>;
+}
+
+/** How a store's process ended that was asked to. */
+export interface ProcessEnd {
+  /** `code 0`, `signal SIGTERM`. */
+  readonly how: string;
+  /** Whether it had to be killed in the end. */
+  readonly isCut: boolean;
+  /** Whether a shell or npx stood before the store and ended by the signal: how the store ended can't be told. */
+  readonly isUntold: boolean;
 }
 
 /** The process ended, or said nothing, before it gave an address. */
@@ -36,7 +46,7 @@ const stopMs = 15_000;
 /** Starts a store. `passOn` gets the lines of its stderr. @throws ProcessStartError. */
 export async function startProcess(command: readonly string[], passOn: (line: string) => void): Promise<StoreProcess> {
   let child: ChildProcess;
-  let ended: Promise<number | undefined>;
+  let ended: Promise<string>;
   let addresses: readonly string[] = [];
 
   function send(signal: NodeJS.Signals | 0): boolean {
@@ -56,8 +66,8 @@ export async function startProcess(command: readonly string[], passOn: (line: st
     const { stdout, stderr } = child;
     if (stderr !== null) createInterface({ input: stderr }).on("line", passOn);
     ended = new Promise((resolve) => {
-      child.once("error", () => resolve(undefined));
-      child.once("exit", (code) => resolve(code ?? undefined));
+      child.once("error", (error) => resolve(error.message));
+      child.once("exit", (code, signal) => resolve(signal === null ? `code ${code}` : `signal ${signal}`));
     });
     const failed = new Promise<never>((_, reject) => {
       child.once("error", (error) => reject(new ProcessStartError(`${file} can't be started: ${error.message}`)));
@@ -83,7 +93,8 @@ export async function startProcess(command: readonly string[], passOn: (line: st
     while (send(0)) await new Promise<void>((resolve) => setTimeout(resolve, 10));
   }
 
-  async function terminate(): Promise<number | undefined> {
+  async function terminate(): Promise<ProcessEnd> {
+    const isWrapped = leadsOthers(child.pid);
     send("SIGCONT");
     send("SIGTERM");
     let isCut = false;
@@ -91,10 +102,10 @@ export async function startProcess(command: readonly string[], passOn: (line: st
       isCut = true;
       send("SIGKILL");
     }, stopMs);
-    const code = await ended;
+    const how = await ended;
     await gone();
     clearTimeout(cut);
-    return isCut ? undefined : code;
+    return { how, isCut, isUntold: isWrapped && how === "signal SIGTERM" };
   }
 
   const kill = () => {
@@ -128,4 +139,13 @@ export async function startProcess(command: readonly string[], passOn: (line: st
       process.off("exit", kill);
     },
   };
+}
+
+/** Whether there are others in the group that a process leads. */
+function leadsOthers(leader: number | undefined): boolean {
+  const { stdout } = spawnSync("ps", ["-A", "-o", "pid=,pgid="], { encoding: "utf8" });
+  return (stdout ?? "").split("\n").some((line) => {
+    const [pid, group] = line.trim().split(/\s+/).map(Number);
+    return group === leader && pid !== leader;
+  });
 }

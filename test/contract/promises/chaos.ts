@@ -202,8 +202,11 @@ export const chaosPromises = [
       await watcher.started();
       const writes = Array.from({ length: 20 }, () => codeOf(kit.make()));
       await pause(5);
-      const code = await store.terminate();
-      same(code, 0, "the exit code");
+      const { how, isCut, isUntold } = await store.terminate();
+      await store.start();
+      await described(kit, store);
+      hold(!isCut, "it did not end, and was killed");
+      if (!isUntold) same(how, "code 0", "how the process ended");
       for (const write of await Promise.all(writes)) {
         hold(
           write === undefined ||
@@ -215,8 +218,6 @@ export const chaosPromises = [
       }
       await watcher.end();
       hold(!watcher.isExpired, "the watch was told that it expired");
-      await store.start();
-      await described(kit, store);
     },
     timeoutMs,
   ),
