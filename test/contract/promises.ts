@@ -16,10 +16,10 @@ import { historyPromises } from "./promises/history.ts";
 import { hookPromises } from "./promises/hooks.ts";
 import { objectPromises } from "./promises/objects.ts";
 import { readPromises } from "./promises/reads.ts";
-import { sessionPromises } from "./promises/sessions.ts";
+import { bySessionPromises, sessionPromises } from "./promises/sessions.ts";
 import { streamPromises } from "./promises/streams.ts";
 import { updatePromises } from "./promises/update.ts";
-import { watchPromises } from "./promises/watch.ts";
+import { slowReaderPromises, watchPromises } from "./promises/watch.ts";
 import { watchStartPromises } from "./promises/watch-starts.ts";
 import { connectPromises, wirePromises } from "./promises/wire.ts";
 
@@ -45,6 +45,8 @@ export const promises: readonly ContractPromise[] = [
   ...watchStartPromises,
   ...watchPromises,
   ...joinPromises,
+  ...bySessionPromises,
+  ...slowReaderPromises,
   ...historyPromises,
   ...epochPromises,
   ...chaosPromises,

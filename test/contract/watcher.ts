@@ -126,7 +126,8 @@ export class Watcher {
     let expired: WatchEnd["expired"];
     let code: Code | undefined;
     try {
-      for await (const { frame } of store.watch(request, { signal: this.#stop.signal })) {
+      // It lasts as long as its promise, which has a limit of its own.
+      for await (const { frame } of store.watch(request, { signal: this.#stop.signal, timeoutMs: 0 })) {
         await this.#gate;
         if (expired !== undefined) this.#fault(`a frame ${frame.case} came after expired`);
         expired = this.#take(frame);

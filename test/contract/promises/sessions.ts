@@ -97,11 +97,6 @@ export const sessionPromises = [
       same((await kit.get(first.key)).object.revision, next.revision, "the object after refused calls");
     },
   ),
-  again("session.creates", "What is promised of creates holds by session.", createPromises),
-  again("session.updates", "What is promised of updates holds by session.", updatePromises),
-  again("session.deletes", "What is promised of deletes holds by session.", deletePromises),
-  again("session.dry-runs", "What is promised of dry runs holds by session.", dryRunPromises),
-  again("session.codes", "What is promised of refusals holds by session.", codePromises),
   wire(
     "session.unary-only",
     "List, Watch and unknown methods are UNIMPLEMENTED by session, and the session goes on.",
@@ -118,29 +113,6 @@ export const sessionPromises = [
     },
   ),
   wire(
-    "session.many",
-    "Hundreds of calls in flight are all answered, each with its own answer.",
-    keeps,
-    async (kit) => {
-      const made = await Promise.all(Array.from({ length: 30 }, (_, at) => kit.make("x".repeat(at * 1_000))));
-      const { endpoint } = kit.bySession();
-      await Promise.all(
-        Array.from({ length: 600 }, async (_, at) => {
-          const one = made[(at * 7) % made.length] as Made;
-          if (at % 10 === 0)
-            return await refused(
-              kit.get(kit.key(`no-${at}`), { endpoint }),
-              Code.NotFound,
-              "a get of a missing object",
-            );
-          const { object } = await kit.get(one.key, { endpoint });
-          same([object.key?.name, object.revision], [one.key.name, one.revision], `the answer to get ${one.key.name}`);
-          return undefined;
-        }),
-      );
-    },
-  ),
-  wire(
     "session.any-order",
     "A call whose request isn't whole yet holds up no call that begins after it.",
     keeps,
@@ -153,29 +125,6 @@ export const sessionPromises = [
       for (let count = 0; count < 20; count++) await session.call(CatalogService.method.describe, describeNothing);
       session.send({ call, frame: { case: "chunk", value: { data: message.subarray(-3) } } });
       await session.result(call);
-    },
-  ),
-  wire(
-    "session.parts",
-    "Requests and answers of many parts come whole, in parts of at most 64 KiB.",
-    updates,
-    async (kit) => {
-      const bytes = Math.min(largeBytes, kit.subject.maxObjectBytes - 10_000);
-      const { endpoint, session } = kit.bySession();
-      const made = await Promise.all(
-        Array.from({ length: 6 }, (_, at) => kit.make(`${at}`.repeat(bytes), { endpoint })),
-      );
-      for (const one of made) same((await kit.get(one.key)).object.json, one.json, "the object that was written");
-      const read = await Promise.all(made.map((one) => kit.get(one.key, { endpoint })));
-      for (const [at, { object }] of read.entries()) same(object.json, made[at]?.json, "the object that is read");
-      const sizes = session.frames.map(({ frame }) =>
-        frame.case === "chunk"
-          ? frame.value.data.length
-          : frame.case === "result"
-            ? (frame.value.answer?.data.length ?? 0)
-            : 0,
-      );
-      hold(Math.max(...sizes) <= partBytes, `a part of an answer has ${Math.max(...sizes)} bytes`);
     },
   ),
   wire(
@@ -247,6 +196,61 @@ export const sessionPromises = [
       await kit.session().call(CatalogService.method.describe, describeNothing);
     },
   ),
+];
+
+/** Checked late: they ask the most. */
+export const bySessionPromises = [
+  wire(
+    "session.many",
+    "Hundreds of calls in flight are all answered, each with its own answer.",
+    keeps,
+    async (kit) => {
+      const made = await Promise.all(Array.from({ length: 30 }, (_, at) => kit.make("x".repeat(at * 1_000))));
+      const { endpoint } = kit.bySession();
+      await Promise.all(
+        Array.from({ length: 600 }, async (_, at) => {
+          const one = made[(at * 7) % made.length] as Made;
+          if (at % 10 === 0)
+            return await refused(
+              kit.get(kit.key(`no-${at}`), { endpoint }),
+              Code.NotFound,
+              "a get of a missing object",
+            );
+          const { object } = await kit.get(one.key, { endpoint });
+          same([object.key?.name, object.revision], [one.key.name, one.revision], `the answer to get ${one.key.name}`);
+          return undefined;
+        }),
+      );
+    },
+  ),
+  wire(
+    "session.parts",
+    "Requests and answers of many parts come whole, in parts of at most 64 KiB.",
+    updates,
+    async (kit) => {
+      const bytes = Math.min(largeBytes, kit.subject.maxObjectBytes - 10_000);
+      const { endpoint, session } = kit.bySession();
+      const made = await Promise.all(
+        Array.from({ length: 6 }, (_, at) => kit.make(`${at}`.repeat(bytes), { endpoint })),
+      );
+      for (const one of made) same((await kit.get(one.key)).object.json, one.json, "the object that was written");
+      const read = await Promise.all(made.map((one) => kit.get(one.key, { endpoint })));
+      for (const [at, { object }] of read.entries()) same(object.json, made[at]?.json, "the object that is read");
+      const sizes = session.frames.map(({ frame }) =>
+        frame.case === "chunk"
+          ? frame.value.data.length
+          : frame.case === "result"
+            ? (frame.value.answer?.data.length ?? 0)
+            : 0,
+      );
+      hold(Math.max(...sizes) <= partBytes, `a part of an answer has ${Math.max(...sizes)} bytes`);
+    },
+  ),
+  again("session.creates", "What is promised of creates holds by session.", createPromises),
+  again("session.updates", "What is promised of updates holds by session.", updatePromises),
+  again("session.deletes", "What is promised of deletes holds by session.", deletePromises),
+  again("session.dry-runs", "What is promised of dry runs holds by session.", dryRunPromises),
+  again("session.codes", "What is promised of refusals holds by session.", codePromises),
 ];
 
 /** A promise that others hold with every unary call by session. */
