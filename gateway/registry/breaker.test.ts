@@ -5,7 +5,9 @@ import { CatalogService } from "../../gen/annex/store/v1/catalog_pb.js";
 import { eventually } from "../../test/support/eventually.ts";
 import { createBreaker } from "./breaker.ts";
 
-const times = { patienceMs: 100, probeMs: 50, minPauseMs: 5, maxPauseMs: 20 };
+const tickMs = 10;
+/** A call waits this long until its store is suspected, and as long again until it is refused. */
+const patienceMs = 10 * tickMs;
 
 /** A store that answers as `answer` does, behind a breaker, and what the breaker logs. */
 function start(answer: (signal: AbortSignal) => Promise<void>) {
@@ -25,7 +27,7 @@ function start(answer: (signal: AbortSignal) => Promise<void>) {
       if (isAway) throw new ConnectError("nobody is there", Code.DeadlineExceeded);
     },
     log: { info: (message) => told.push(message), warn: (message) => told.push(message) },
-    times,
+    tickMs,
   });
   const client = createClient(CatalogService, breaker.transport);
   return {
@@ -54,7 +56,7 @@ describe("createBreaker()", () => {
     assert.equal(store.breaker.isRefusing(), true);
     const before = performance.now();
     await assert.rejects(store.ask(), unavailable);
-    assert.ok(performance.now() - before < times.patienceMs);
+    assert.ok(performance.now() - before < patienceMs);
     const probes = store.probes();
     await eventually(() => store.probes() > probes + 2, "it goes on asking");
     isHung = false;
@@ -68,7 +70,7 @@ describe("createBreaker()", () => {
   });
 
   test("lets a slow store be slow: it answers probes", async (t) => {
-    const store = start(() => new Promise((resolve) => setTimeout(resolve, 5 * times.patienceMs)));
+    const store = start(() => new Promise((resolve) => setTimeout(resolve, 5 * patienceMs)));
     t.after(() => store.breaker.close());
     assert.equal((await store.ask()).digest, "x");
     assert.ok(store.probes() >= 1);

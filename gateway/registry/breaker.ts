@@ -19,97 +19,98 @@ export interface Breaker {
   close(): void;
 }
 
-/** What it is made with. Times in ms. */
+/** What it is made with. */
 export interface BreakerOptions {
   readonly transport: Transport;
   /** Asks the store for something small. Rejects if it doesn't answer in time. */
   readonly probe: (timeoutMs: number) => Promise<void>;
   readonly log: { info(message: string): void; warn(message: string): void };
-  readonly times?: Partial<BreakerTimes>;
+  /** Default: half a second. */
+  readonly tickMs?: number;
 }
 
-/** Its patience. */
-export interface BreakerTimes {
-  /** A store of which nothing was heard for this long, while a call waits, is suspected. */
-  readonly patienceMs: number;
-  /** A probe may take this long: a store that stops to collect garbage is no dead one. */
-  readonly probeMs: number;
-  /** Between two probes of a dead store: the first time, and at most. */
-  readonly minPauseMs: number;
-  readonly maxPauseMs: number;
-}
-
-const defaultTimes: BreakerTimes = { patienceMs: 5_000, probeMs: 5_000, minPauseMs: 50, maxPauseMs: 500 };
+const defaultTickMs = 500;
+/**
+ * A store of which nothing was heard for so many ticks, while a call waits, is suspected, and after as many
+ * more refused. Ticks of our own loop and not time: what waits while that is busy is no store's fault. A
+ * store that stops for seconds to collect garbage is no dead one.
+ */
+const patience = 10;
+/** A connection that is dead is found out by its pings before. */
+const probeTimeoutMs = 30_000;
+/** Ticks between two probes of a store that refuses connections. */
+const pauseTicks = 1;
 
 /** Errors that may mean that nobody is there; every other one was answered by somebody. */
 const silences: ReadonlySet<Code> = new Set([Code.Unavailable, Code.DeadlineExceeded]);
 
-interface Waiting {
-  readonly since: number;
-  refuse(error: ConnectError): void;
-}
-
 /** Makes a breaker, which lets everything pass at first. */
-export function createBreaker({ transport, probe, log, times = {} }: BreakerOptions): Breaker {
-  const { patienceMs, probeMs, minPauseMs, maxPauseMs } = { ...defaultTimes, ...times };
-  /** Oldest first. */
-  const waiting = new Set<Waiting>();
-  let heardAt = performance.now();
+export function createBreaker({ transport, probe, log, tickMs = defaultTickMs }: BreakerOptions): Breaker {
+  /** What refuses each call that waits. */
+  const waiting = new Set<(error: ConnectError) => void>();
   let state: "passing" | "suspected" | "refusing" | "closed" = "passing";
-  let pausing: NodeJS.Timeout | undefined;
+  let silentTicks = 0;
+  let isProbing = false;
 
-  const watch = setInterval(() => {
-    const [oldest] = waiting;
-    if (oldest !== undefined && performance.now() - Math.max(oldest.since, heardAt) >= patienceMs) suspect();
-  }, patienceMs / 10);
-  watch.unref();
+  const ticking = setInterval(tick, tickMs);
+  ticking.unref();
+
+  function tick(): void {
+    if (state === "refusing") return;
+    silentTicks = waiting.size === 0 && state === "passing" ? 0 : silentTicks + 1;
+    if (silentTicks >= 2 * patience) refuseAll();
+    else if (silentTicks >= patience) suspect();
+  }
+
+  function hear(): void {
+    silentTicks = 0;
+    if (state === "refusing") log.info("the store answers again");
+    if (state !== "closed") state = "passing";
+  }
 
   function suspect(): void {
     if (state !== "passing") return;
     state = "suspected";
-    void find(minPauseMs);
+    silentTicks = patience;
+    if (!isProbing) void find();
   }
 
-  /** Probes until the store answers. */
-  async function find(pauseMs: number): Promise<void> {
-    try {
-      await probe(probeMs);
-    } catch (error) {
-      if (isClosed()) return;
-      if (isSilence(error)) {
-        if (state === "suspected") refuseAll();
-        pausing = setTimeout(() => void find(Math.min(pauseMs * 2, maxPauseMs)), pauseMs);
-        return;
+  /** Probes until the store is heard of. */
+  async function find(): Promise<void> {
+    isProbing = true;
+    while (state === "suspected" || state === "refusing") {
+      try {
+        await probe(probeTimeoutMs);
+        hear();
+      } catch (error) {
+        if (!isSilence(error)) hear();
+        else if (state === "suspected") refuseAll();
+        else await pause(pauseTicks * tickMs);
       }
     }
-    if (isClosed()) return;
-    if (state === "refusing") log.info("the store answers again");
-    heardAt = performance.now();
-    state = "passing";
+    isProbing = false;
   }
 
   function refuseAll(): void {
     state = "refusing";
     log.warn("the store does not answer: calls are refused until it does");
-    for (const one of waiting) one.refuse(refusal());
+    for (const refuse of waiting) refuse(refusal());
     waiting.clear();
   }
 
-  const isClosed = () => state === "closed";
-
   function called<T>(begin: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const mine: Waiting = { since: performance.now(), refuse: reject };
-      waiting.add(mine);
+      waiting.add(reject);
       begin().then(
         (answer) => {
-          waiting.delete(mine);
-          heardAt = performance.now();
+          waiting.delete(reject);
+          hear();
           resolve(answer);
         },
         (error: unknown) => {
-          waiting.delete(mine);
+          waiting.delete(reject);
           if (isSilence(error)) suspect();
+          else hear();
           reject(error);
         },
       );
@@ -130,8 +131,7 @@ export function createBreaker({ transport, probe, log, times = {} }: BreakerOpti
     isRefusing: () => state === "refusing",
     close() {
       state = "closed";
-      clearInterval(watch);
-      clearTimeout(pausing);
+      clearInterval(ticking);
     },
   };
 }
@@ -142,4 +142,8 @@ function isSilence(error: unknown): boolean {
 
 function refusal(): ConnectError {
   return new ConnectError("the store does not answer", Code.Unavailable);
+}
+
+async function pause(ms: number): Promise<void> {
+  await new Promise<void>((resolve) => setTimeout(resolve, ms).unref());
 }
