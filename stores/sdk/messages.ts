@@ -18,7 +18,10 @@ export interface WithContext {
   readonly resource?: ResourceRef | undefined;
 }
 
-/** Gives what every call has. */
+/**
+ * Gives what every call has. Its signal is made when it is asked for, or copied: so what is more is
+ * assigned to it.
+ */
 export function callFrom(request: WithContext, context: HandlerContext): Call {
   const { resource, context: said } = request;
   return {
@@ -27,7 +30,9 @@ export function callFrom(request: WithContext, context: HandlerContext): Call {
     user: userFrom(said),
     host: said?.host === undefined ? undefined : { address: said.host.address, ticket: said.host.ticket },
     ...(said === undefined || said.timeoutMs === 0 ? {} : { timeoutMs: said.timeoutMs }),
-    signal: context.signal,
+    get signal() {
+      return context.signal;
+    },
   };
 }
 

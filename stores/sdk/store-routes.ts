@@ -156,7 +156,7 @@ export function storeServiceRoutes(store: Store, state: ServingState): (router: 
           const key = keyFrom(request.key, described.isNamespaced);
           const atRevision = await exactRevision(request.read, call, described);
           const before = await head(call);
-          const found = await handler({ ...call, key, atRevision });
+          const found = await handler(Object.assign(call, { key, atRevision }));
           if (found === undefined) throw notFound();
           const revision = atRevision ?? (before > found.revision ? before : found.revision);
           return { object: objectMessage(found), mark: mark(revision) };
@@ -170,7 +170,7 @@ export function storeServiceRoutes(store: Store, state: ServingState): (router: 
           const object = objectFrom(request.object, described.isNamespaced);
           const { dryRun } = request;
           if (dryRun) described.need(Capability.DRY_RUN);
-          const written = await handler({ ...callFrom(request, context), ...object, dryRun });
+          const written = await handler(Object.assign(callFrom(request, context), object, { dryRun }));
           const warnings = [...(written.warnings ?? [])];
           return { object: writtenMessage(object, written), warnings, mark: mark(written.revision) };
         }),
@@ -182,7 +182,7 @@ export function storeServiceRoutes(store: Store, state: ServingState): (router: 
           const { dryRun, preconditions = {} } = request;
           if (dryRun) described.need(Capability.DRY_RUN);
           assertConditional(preconditions, described);
-          const written = await handler({ ...callFrom(request, context), ...object, preconditions, dryRun });
+          const written = await handler(Object.assign(callFrom(request, context), object, { preconditions, dryRun }));
           const warnings = [...(written.warnings ?? [])];
           const unchanged = written.unchanged ?? false;
           return { object: writtenMessage(object, written), warnings, unchanged, mark: mark(written.revision) };
@@ -195,7 +195,7 @@ export function storeServiceRoutes(store: Store, state: ServingState): (router: 
           const { dryRun, preconditions = {} } = request;
           if (dryRun) described.need(Capability.DRY_RUN);
           assertConditional(preconditions, described);
-          const last = await handler({ ...callFrom(request, context), key, preconditions, dryRun });
+          const last = await handler(Object.assign(callFrom(request, context), { key, preconditions, dryRun }));
           return { object: objectMessage(last), mark: mark(last.revision) };
         }),
       currentRevision: (request, context) =>

@@ -23,6 +23,10 @@ function objectOf(name: string): Uint8Array {
   return json;
 }
 
+async function hang(signal: AbortSignal): Promise<never> {
+  return await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+}
+
 process.once("disconnect", () => process.exit());
 process.exitCode = await runStore({
   implementation: "bench",
@@ -30,9 +34,9 @@ process.exitCode = await runStore({
   epoch: () => "e",
   revisionScope: "store",
   resources: [things],
-  async get({ key: { namespace, name }, signal }) {
-    if (name === "hangs")
-      await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  async get(call) {
+    const { namespace, name } = call.key;
+    if (name === "hangs") await hang(call.signal);
     return { namespace, name, revision, uid: "u", json: objectOf(name) };
   },
   async currentRevision() {
