@@ -49,7 +49,7 @@ export interface Credentials {
 }
 
 /** Far above the three seconds that a read waits for a revision; what takes longer is no answer. */
-const timeoutMs = 15_000;
+const timeoutMs = 60_000;
 /** In time with the scenarios in flight; watches have their own. */
 const maxSockets = 32;
 

@@ -21,7 +21,7 @@ import {
 } from "./record.ts";
 import { compareAll, livePlayer, type Player } from "./run.ts";
 import type { Scenario } from "./scenario.ts";
-import { ownScenarios, realScenarios } from "./scenarios.ts";
+import { allRealScenarios, ownScenarios } from "./scenarios.ts";
 import { type Side, startAnnex, startKube } from "./sides.ts";
 import { addTo, classesOf, createTally, describe, faultsOf, type Tally } from "./tally.ts";
 
@@ -46,7 +46,7 @@ async function main(): Promise<number> {
     const random = createRandom(Number(values.seed));
     const all = values.recorded
       ? partRecorded()
-      : [...ownScenarios(random), ...(realData === undefined ? [] : realScenarios(random, realData))];
+      : [...ownScenarios(random), ...(realData === undefined ? [] : allRealScenarios(random, realData))];
     const scenarios = all.filter(({ family }) => values.family.length === 0 || values.family.includes(family));
     console.log(`seed ${values.seed}, ${scenarios.length} scenarios, ${definitions.strippedRules} rules stripped`);
     let first: Player;

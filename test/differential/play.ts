@@ -49,9 +49,11 @@ export async function play(server: Server, { scenario, id, like }: Part): Promis
     await settle(answer, like?.[index]);
     answer.close();
   }
-  return answers.map((answer, index) =>
-    "lines" in answer ? sight.seeWatch(answer, answer.lines) : sight.see(answer, aboutOf(scenario.steps[index]?.about)),
-  );
+  return answers.map((answer, index) => {
+    if ("lines" in answer) return sight.seeWatch(answer, answer.lines);
+    const { about, isPerhapsNone } = scenario.steps[index] ?? {};
+    return sight.see(answer, { about: aboutOf(about), isPerhapsNone });
+  });
 }
 
 /** Waits until a watch has said all that it will. */

@@ -28,13 +28,14 @@ export interface Recording {
 
 /**
  * The scenarios whose answers are kept: over our own definitions only, as no text of another project may
- * be. Which ones hangs on what each asks, so that others come and go without them.
+ * be. Which ones hangs on what each asks, so that others come and go without them; a family of which
+ * none would be kept is kept whole.
  */
 export function scenariosToRecord(): Scenario[] {
-  const isKept = (scenario: Scenario) => Number.parseInt(idOf(scenario).slice(1, 9), 16) % oneInSo === 0;
-  return ownScenarios(createRandom(recordedSeed)).filter(
-    (scenario) => scenario.family === "planted" || isKept(scenario),
-  );
+  const isDrawn = (scenario: Scenario) => Number.parseInt(idOf(scenario).slice(1, 9), 16) % oneInSo === 0;
+  const all = ownScenarios(createRandom(recordedSeed));
+  const families = new Set(all.filter(isDrawn).map(({ family }) => family));
+  return all.filter((scenario) => scenario.family === "planted" || !families.has(scenario.family) || isDrawn(scenario));
 }
 
 /** Those that a recording holds. */

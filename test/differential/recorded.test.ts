@@ -12,13 +12,15 @@ import { after, before, describe, type TestContext, test } from "node:test";
 import { root } from "../support/checkout.ts";
 import { writeDefinitions } from "./definitions.ts";
 import { knownDifferences } from "./differences.ts";
+import { createRandom } from "./random.ts";
 import { readRecording, recordedPlayer, recordedScenarios, recordingFile } from "./record.ts";
 import { compareAll, livePlayer } from "./run.ts";
+import { ownScenarios } from "./scenarios.ts";
 import { type Side, startAnnex } from "./sides.ts";
 import { addTo, classesOf, createTally, describe as describeRequest, faultsOf } from "./tally.ts";
 import { plantedFaults, tampering } from "./tampering.ts";
 
-const leastRequests = 4_000;
+const leastRequests = 6_000;
 
 describe("recorded answers of kube-apiserver", () => {
   let folder: string;
@@ -44,6 +46,15 @@ describe("recorded answers of kube-apiserver", () => {
     for (const { title, count, example } of classesOf(tally))
       t.diagnostic(`${count} × ${title}\n${describeRequest(example)}`);
     assert.deepEqual(faultsOf(tally, { isWhole: false }), []);
+  });
+
+  test("are of every family", () => {
+    const all = new Set(ownScenarios(createRandom(1)).map(({ family }) => family));
+    const kept = new Set(recordedScenarios(recording).map(({ family }) => family));
+    assert.deepEqual(
+      [...all].filter((family) => !kept.has(family)),
+      [],
+    );
   });
 
   test("the README shows each known difference with its reason", () => {

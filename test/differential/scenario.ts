@@ -20,6 +20,8 @@ export interface Step {
   readonly as?: "stranger" | "liar";
   /** Variables to keep from the answer's body: name to path, `metadata.uid`. */
   readonly save?: Readonly<Record<string, string>>;
+  /** Whether this write is one hangs on the second in which others wrote: its answer's revision may be the last one's or a new one. */
+  readonly isPerhapsNone?: boolean;
   /** A watch: it stays open until the scenario's end, and its events are the answer. */
   readonly watch?: boolean;
   /** Of a document about all that is served: what to look at. Default: all of it. */

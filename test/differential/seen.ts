@@ -4,7 +4,8 @@
  * What must differ is replaced, not dropped, wherever something can be known of it: the first uid of
  * a scenario is `uid#1` in every answer, the third revision of its objects `rv#3`, so a write that
  * changes nothing must keep its revision on both sides. Times, a list's revision and continue tokens
- * only must be there, and look like one. Numbers stay the text that they were written as.
+ * only must be there, and look like one. Numbers stay the text that they were written as. Entries of
+ * managedFields must stand in Kubernetes' order; as it begins with their times, two servers' are compared in another.
  */
 import {
   isJsonObject,
@@ -15,6 +16,7 @@ import {
 } from "../../gateway/apimachinery/json.ts";
 import { parseYaml } from "../../gateway/apimachinery/yaml.ts";
 import type { Told } from "./client.ts";
+import { withComparableEntries, withComparableEntriesInText } from "./seen-entries.ts";
 
 /** What is compared of an answer. */
 export interface Seen {
@@ -50,10 +52,18 @@ const generated = /\bgenerated-[bcdfghjklmnpqrstvwxz2456789]{5}\b/g;
 /** A number in JSON; strings are matched so that what they hold is left alone. */
 const numbers = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/g;
 
+/** How an answer is seen. */
+export interface SeeOptions {
+  /** Gives what to look at. Default: all of it. */
+  readonly about?: ((body: JsonObject) => JsonValue) | undefined;
+  /** A new revision of an object counts as its last one. Default false. */
+  readonly isPerhapsNone?: boolean | undefined;
+}
+
 /** What one scenario's answers of one server have in common. */
 export interface Sight {
   /** Gives what is compared of an answer; called in the order of the steps. */
-  see(told: Told, about?: (body: JsonObject) => JsonValue): Seen;
+  see(told: Told, options?: SeeOptions): Seen;
   /** The same for a watch's lines. */
   seeWatch(told: Omit<Told, "body">, lines: readonly string[]): Seen;
 }
@@ -62,6 +72,8 @@ export interface Sight {
 export function createSight(): Sight {
   const uids = new Map<string, string>();
   const revisions = new Map<string, string>();
+  /** By an object's uid the name of its last revision. */
+  const last = new Map<string, string>();
   const nameOf = (known: Map<string, string>, prefix: string, value: string) => {
     const name = known.get(value) ?? `${prefix}#${known.size + 1}`;
     known.set(value, name);
@@ -70,7 +82,7 @@ export function createSight(): Sight {
   const text = (value: string): string =>
     value.replaceAll(uuid, (found) => nameOf(uids, "uid", found)).replaceAll(generated, "generated-?????");
   const message = (value: string): string =>
-    text(withoutManagedFields(value))
+    text(withComparableEntriesInText(value))
       .replaceAll(time, "<time>")
       .replaceAll(/("?resourceVersion\\*"?: ?\\*"?)(\d+)/gi, (all, start, digits) =>
         revisions.has(digits) ? `${start}${revisions.get(digits)}` : all,
@@ -81,12 +93,21 @@ export function createSight(): Sight {
         return `${start}(${revisions.get(digits) ?? "<revision>"})`;
       })
       .replaceAll(/(resource version: \d+, current: )\d+/g, "$1<revision>")
+      // Fields are walked in the order of a Go map.
+      .replaceAll(/(?<=\berrors:\n)(?: {2}.*(?:\n|$))+/g, (lines) => lines.split("\n").sort().join("\n"))
       .replaceAll(/(too old resource version: )\d+ \(\d+\)/g, "$1<revision> (<revision>)");
   const string = (key: string, value: string, owner: JsonObject | undefined): string => {
     if (serverTimes.has(key)) return value.replaceAll(time, "<time>");
     if (key === "resourceVersion" && /^[1-9]\d*$/.test(value)) {
       // A list's, a bookmark's: others write in between.
-      return owner?.["uid"] === undefined ? "<revision>" : nameOf(revisions, "rv", value);
+      const uid = owner?.["uid"];
+      if (typeof uid !== "string") return "<revision>";
+      const before = last.get(uid);
+      if (isPerhapsNone && before !== undefined && !revisions.has(value)) revisions.set(value, before);
+      const name = revisions.get(value) ?? `rv#${new Set(revisions.values()).size + 1}`;
+      revisions.set(value, name);
+      last.set(uid, name);
+      return name;
     }
     if (key === "continue" && value !== "") return "<continue>";
     return key === "message" ? message(value) : text(value);
@@ -95,11 +116,15 @@ export function createSight(): Sight {
     if (typeof given === "string") return string(key, given, owner);
     if (Array.isArray(given)) return given.map((item) => value(item, key));
     if (!isJsonObject(given)) return given;
-    const keys = Object.keys(given).filter((name) => name !== "managedFields");
-    return Object.fromEntries(keys.sort().map((name) => [name, value(given[name] ?? null, name, given)]));
+    const whole = withComparableEntries(given);
+    // A key of a list of owners holds an uid.
+    const names = Object.keys(whole).sort();
+    return Object.fromEntries(names.map((name) => [text(name), value(whole[name] ?? null, name, whole)]));
   };
   const body = (given: JsonValue): JsonValue => inAnyOrder(value(withoutAges(given)));
-  const see: Sight["see"] = (told, about = (whole) => whole) => {
+  let isPerhapsNone = false;
+  const see: Sight["see"] = (told, { about = (whole: JsonObject) => whole, isPerhapsNone: isNone = false } = {}) => {
+    isPerhapsNone = isNone;
     const { form, parsed } = read(told);
     const whole = isJsonObject(parsed) ? about(parsed) : parsed;
     return {
@@ -166,14 +191,24 @@ function inAnyOrder(given: JsonValue): JsonValue {
     // kube-apiserver goes through its definitions in the order of a Go map.
     return { ...given, resources: given["resources"].toSorted((a, b) => parentIn(a).localeCompare(parentIn(b))) };
   }
-  if (!isJsonObject(given) || given["reason"] !== "Invalid" || !isJsonObject(given["details"])) return given;
+  if (!isJsonObject(given) || !isJsonObject(given["details"])) return given;
   const { causes } = given["details"];
+  if (given["reason"] === "Conflict" && Array.isArray(causes)) {
+    // Managers come in the order of a Go map, the fields of each in their own.
+    const byManager = causes.toSorted((a, b) => messageIn(a).localeCompare(messageIn(b)));
+    return { ...given, details: { ...given["details"], causes: byManager } };
+  }
+  if (given["reason"] !== "Invalid") return given;
   if (!Array.isArray(causes) || causes.length < 2) return given;
   const lines = (causes as JsonObject[]).map(({ field, message }) => `${field}: ${message}`);
   const told = String(given["message"]);
   const message = told.replace(`[${[...new Set(lines)].join(", ")}]`, "[<each cause once>]");
   const sorted = causes.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
   return { ...given, message, details: { ...given["details"], causes: sorted } };
+}
+
+function messageIn(cause: JsonValue): string {
+  return isJsonObject(cause) ? String(cause["message"]) : "";
 }
 
 /** The resource that an entry of an APIResourceList is about, whether itself or a subresource of it. */
@@ -196,18 +231,4 @@ function withoutAges(given: JsonValue): JsonValue {
 
 function isAge(cell: JsonValue): boolean {
   return typeof cell === "string" && (/^\d{1,2}s$/.test(cell) || time.test(cell));
-}
-
-/** Messages may quote an object whole, more than once, as JSON or as Go writes strings. */
-function withoutManagedFields(text: string): string {
-  const start = /\\*"managedFields\\*":\[/.exec(text);
-  if (start === null) return text;
-  let depth = 1;
-  let at = start.index + start[0].length;
-  for (; at < text.length && depth > 0; at++) {
-    if (text[at] === "[") depth++;
-    if (text[at] === "]") depth--;
-  }
-  const rest = text.slice(text[at] === "," ? at + 1 : at);
-  return text.slice(0, start.index) + withoutManagedFields(rest);
 }

@@ -89,11 +89,14 @@ export function faultsOf(tally: Tally, { isWhole = true }: { readonly isWhole?: 
   ];
 }
 
-/** Gives the unexplained by class, the most frequent first: place and values without what varies in them. */
+/** Gives the scenarios that have unexplained differences by class, the most frequent first: place and values without what varies in them. */
 export function classesOf(tally: Tally): { title: string; count: number; example: Compared }[] {
   const classes = new Map<string, { title: string; count: number; example: Compared }>();
+  const scenarios = new Set<Compared["scenario"]>();
   for (const compared of tally.unexplained) {
-    // One request counts under its first difference: the others mostly follow from it.
+    // A scenario counts by its first request, that under its first difference: the others mostly follow from it.
+    if (scenarios.has(compared.scenario)) continue;
+    scenarios.add(compared.scenario);
     const first = compared.differences.find(({ at }) => at === "status") ?? compared.differences[0];
     if (first === undefined) continue;
     const place = first.at.replaceAll(/\[\d+\]/g, "[]");

@@ -55,7 +55,7 @@ const watched = scenario(
   post(gears, gear("b", { color: "blue" })),
 );
 
-/** Ten and a few: a status, messages, headers, bodies, events. */
+/** Ten and a few: a status, messages, headers, bodies, owners, events. */
 export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "another status code",
@@ -102,6 +102,27 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   { name: "a number's text", scenario: scenario(create, get(`${gears}/a`)), spoil: text('"count":1', '"count":1.0') },
   { name: "a field that is gone", scenario: scenario(create, get(`${gears}/a`)), spoil: text('"generation":1,', "") },
+  {
+    name: "an owner's name",
+    scenario: scenario(create, get(`${gears}/a`)),
+    spoil: text('"manager":"differential"', '"manager":"other"'),
+  },
+  {
+    name: "a field that nobody owns",
+    scenario: scenario(create, get(`${gears}/a`)),
+    spoil: text('"f:color":{},', ""),
+  },
+  {
+    name: "owners in another order",
+    scenario: scenario(create, patch(`${gears}/a?fieldManager=z`, "apply", gear("a", { color: "red" }))),
+    spoil: {
+      told: (told) => {
+        const body = told.body.startsWith("{") ? JSON.parse(told.body) : {};
+        body.metadata?.managedFields?.reverse();
+        return { ...told, body: `${JSON.stringify(body)}\n` };
+      },
+    },
+  },
   { name: "an answer's newline", scenario: scenario(create, get(`${gears}/a`)), spoil: text(/\n$/, "") },
   {
     name: "a cause's reason",

@@ -2,16 +2,10 @@
  * Objects of other projects, as their users write them and with one thing wrong, each in its kind's
  * life: made, read, changed, deleted.
  */
-import { globSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { parse, parseAllDocuments } from "yaml";
-import { projects } from "../definitions.ts";
 import type { Random } from "../random.ts";
 import type { Scenario, Step } from "../scenario.ts";
 import { get, patch, post, put, remove, saveAll, watch, withQuery } from "../scenario.ts";
-
-type Value = null | boolean | number | string | Value[] | { [key: string]: Value };
-type Fields = { [key: string]: Value };
+import { type Fields, pathsOf, realObjects, type Value } from "./real-objects.ts";
 
 const strictness = ["Strict", "Warn", "Ignore"] as const;
 const table = { headers: { accept: "application/json;as=Table;v=v1;g=meta.k8s.io" } };
@@ -22,12 +16,8 @@ const spoiledEach = 5;
 /** Gives a scenario or two for each object, and one for each kind. @param realData where the projects lie. */
 export function realScenarios(random: Random, realData: string): Scenario[] {
   const paths = pathsOf(realData);
-  const objects = projects
-    .flatMap((project) => globSync(join(realData, project, "examples/**/*.y{a,}ml")).sort())
-    .flatMap((file) => parseAllDocuments(readFileSync(file, "utf8")).map((document) => document.toJS() as Fields))
-    .filter((object) => object !== null && paths.has(kindOf(object)));
   return [
-    ...objects.flatMap((object) => lifeOf(object, paths.get(kindOf(object)) ?? "", random)),
+    ...realObjects(realData).flatMap(({ object, name, path }) => lifeOf(object, { name, path }, random)),
     ...[...paths.values()].map(
       (path): Scenario => ({
         family: "real kinds",
@@ -56,31 +46,8 @@ export function realScenarios(random: Random, realData: string): Scenario[] {
   ];
 }
 
-const kindOf = (object: Fields) => `${object["apiVersion"]} ${object["kind"]}`;
-
-/** Collections by `apiVersion kind`. */
-function pathsOf(realData: string): ReadonlyMap<string, string> {
-  const files = projects.flatMap((project) => globSync(join(realData, project, "crds/*.yaml")).sort());
-  return new Map(
-    files.flatMap((file) => {
-      const { spec } = parse(readFileSync(file, "utf8"));
-      const namespace = spec.scope === "Namespaced" ? "/namespaces/<<ns>>" : "";
-      return spec.versions
-        .filter(({ served }: { served: boolean }) => served)
-        .map(({ name }: { name: string }): [string, string] => [
-          `${spec.group}/${name} ${spec.names.kind}`,
-          `/apis/${spec.group}/${name}${namespace}/${spec.names.plural}`,
-        ]);
-    }),
-  );
-}
-
-function lifeOf(example: Fields, path: string, random: Random): Scenario[] {
-  // In a cluster all share one room.
+function lifeOf(object: Fields, { name, path }: { name: string; path: string }, random: Random): Scenario[] {
   const isNamespaced = path.includes("/namespaces/");
-  const { namespace: _, ...metadata } = (example["metadata"] ?? {}) as Fields;
-  const name = isNamespaced ? String(metadata["name"] ?? "unnamed") : "<<id>>";
-  const object: Fields = { ...example, metadata: { ...metadata, ...(metadata["name"] === undefined ? {} : { name }) } };
   const spoiled = Array.from(
     { length: spoiledEach },
     (): Step =>

@@ -38,6 +38,8 @@ export function subresourceScenarios(): Scenario[] {
     { spec: { replicas: 2 } },
     { kind: "Scale", spec: { replicas: 2 } },
     { metadata: { name: "a" }, spec: { replicas: 2 } },
+    { kind: "Scale", metadata: { name: "a" }, spec: { replicas: 2 } },
+    { apiVersion: "autoscaling/v1", metadata: { name: "a" }, spec: { replicas: 2 } },
     scale({ replicas: 4 }, { labels: { a: "b" } }),
   ];
   const statuses: readonly unknown[] = [
