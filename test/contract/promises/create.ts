@@ -5,6 +5,8 @@ import { hold, promisesOf, same, text } from "../promise.ts";
 
 const verbs = promisesOf("verbs");
 const keeps = { verbs: "create get" };
+/** Milliseconds by which two clocks may differ between two writes. */
+const clockSlack = 2;
 
 export const createPromises = [
   verbs(
@@ -190,17 +192,21 @@ async function attempt(call: ReturnType<Kit["make"]>) {
 
 /** Whether revisions grow by the milliseconds, microseconds or nanoseconds that passed. */
 async function followsClock(kit: Kit): Promise<boolean> {
-  const marks: { readonly at: number; readonly revision: bigint }[] = [];
+  const writes: { readonly sent: number; readonly answered: number; readonly revision: bigint }[] = [];
   for (const pauseMs of [0, 25, 50, 20, 60]) {
     await new Promise<void>((resolve) => setTimeout(resolve, pauseMs));
+    const sent = performance.now();
     const { revision } = await kit.make();
-    marks.push({ at: performance.now(), revision });
+    writes.push({ sent, answered: performance.now(), revision });
   }
-  const rates = marks.slice(1).map(({ at, revision }, index) => {
-    const before = marks[index] ?? { at, revision };
-    return Number(revision - before.revision) / (at - before.at);
-  });
-  const [least, most] = [Math.min(...rates), Math.max(...rates)];
-  // A counter makes one of each pause: its rates differ by the pauses. A clock's are all the same unit's.
-  return [1, 1e3, 1e6].some((unit) => least > unit * 0.5 && most < unit * 1.5);
+  // A clock's revision is of a moment between question and answer, so two differ by no less and no more than those
+  // moments can, however busy the machine is. A counter makes one of each pause, however long.
+  const isOfClock = (unit: number) =>
+    writes.slice(1).every(({ sent, answered, revision }, index) => {
+      const before = writes[index] ?? { sent, answered, revision };
+      const grown = Number(revision - before.revision);
+      const [least, most] = [(sent - before.answered) * unit, (answered - before.sent) * unit];
+      return grown >= least - clockSlack * unit && grown <= most + clockSlack * unit;
+    });
+  return [1, 1e3, 1e6].some(isOfClock);
 }
