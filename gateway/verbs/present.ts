@@ -19,7 +19,7 @@ import type { ObjectView } from "../apimachinery/object.ts";
 import type { ResourceDefinition, ResourceVersionDefinition, ServedResource } from "../apimachinery/resource.ts";
 import { finish, finishInSlices, type Steps } from "../apimachinery/steps.ts";
 import type { StoredObject } from "../registry/registry.ts";
-import { coerceMetadata, defaultSteps, pruneSteps, type Schema } from "../schema/schema.ts";
+import { coerceEmbedded, coerceMetadata, defaultSteps, pruneSteps, type Schema } from "../schema/schema.ts";
 
 /** Finds a version's compiled schema; undefined: it has none, any object is taken as it is. */
 export type SchemaOf = (version: ResourceVersionDefinition) => Schema | undefined;
@@ -76,6 +76,7 @@ export function* readingSteps(
   const schema = schemaOf(origin);
   if (schema !== undefined) {
     yield pruneSteps(schema, value, { trackUnknown: false });
+    coerceEmbedded(schema, value, true);
     yield defaultSteps(schema, value);
   }
   if (origin !== version) yield* convertingSteps(schemaOf(version), value);
@@ -85,6 +86,7 @@ export function* readingSteps(
 export function* convertingSteps(schema: Schema | undefined, value: JsonObject): Generator<Steps<unknown>> {
   if (schema === undefined) return;
   yield pruneSteps(schema, value, { trackUnknown: false });
+  coerceEmbedded(schema, value, true);
   yield defaultSteps(schema, value, { fills: false });
 }
 
