@@ -100,14 +100,19 @@ interface Epoch {
   readonly operations: Operation[];
 }
 
-/** Gives each operation to its epoch; one that spans a change and names none belongs to nobody. */
+/**
+ * Gives each operation to its epoch. One that names none belongs to nobody where a change may have come
+ * before its answer: after the last that named the old epoch, and before the first that named the new one.
+ */
 function splitEpochs(operations: readonly Operation[]): readonly Epoch[] {
   const epochs = new Map<string, Epoch>();
   const changes: { readonly at: number; readonly name: string }[] = [];
   const watches = new Map<number, string>();
+  const lastNamed = new Map<string, number>();
   for (const op of operations) {
     const name = op.epoch;
     if (!name || op.frame === "expired") continue;
+    lastNamed.set(name, op.at);
     if (op.frame === "started" && op.watch !== undefined) watches.set(op.watch, name);
     if (epochs.has(name)) continue;
     epochs.set(name, { name, operations: [] });
@@ -118,7 +123,8 @@ function splitEpochs(operations: readonly Operation[]): readonly Epoch[] {
   for (const op of operations) {
     const watch = op.call === "watch" ? op.id : op.watch;
     const began = epochAt(op.at);
-    const isWhole = op.till === undefined || epochAt(op.till) === began;
+    const isLast = began === changes.at(-1)?.name;
+    const isWhole = isLast || op.till === undefined || op.till <= (lastNamed.get(began) ?? 0);
     const name = watch !== undefined ? watches.get(watch) : op.epoch || (isWhole ? began : undefined);
     if (name !== undefined) epochs.get(name)?.operations.push(op);
   }
