@@ -105,6 +105,18 @@ test("openSession() ends when the store sends more than its credit, or an answer
   await greedy.session.ended;
 });
 
+test("openSession() ends when the store asks more often than it reads", async () => {
+  const { session, end } = opened();
+  const ping = { frame: { case: "ping" as const, value: { number: 1n } } };
+  end.send(hello, ...Array.from({ length: 9_000 }, () => ping));
+  assert.ok(session.isOpen);
+  await turn();
+  end.send(...Array.from({ length: 9_000 }, () => ping));
+  assert.ok(session.isOpen);
+  end.send(...Array.from({ length: 9_000 }, () => ping));
+  await session.ended;
+});
+
 test("openSession() has no room beyond the store's number of calls, and leaves when it is told to go away", async () => {
   const { session, end, call } = opened();
   end.send({ frame: { case: "hello", value: { maxCalls: 2 } } });

@@ -79,6 +79,9 @@ const pingTimeoutMs = 5_000;
 /** Bytes of requests that wait to be sent: beyond, calls are made one RPC at a time. */
 const maxWaitingBytes = 64 * 1024 * 1024;
 
+/** Frames without a message that wait because the store reads nothing: it asks, by pings, for what it doesn't take. */
+const maxWaitingFrames = 10_000;
+
 interface PendingCall {
   readonly method: DescMethodUnary;
   /** In milliseconds of performance.now(); Infinity: none. */
@@ -117,7 +120,11 @@ export function openSession(options: SessionOptions): Session {
   function read(bytes: Uint8Array): void {
     heardAt = performance.now();
     askedAt = undefined;
-    for (const frame of fromBinary(OpenResponseSchema, bytes).frames) take(frame);
+    for (const frame of fromBinary(OpenResponseSchema, bytes).frames) {
+      take(frame);
+      if (outbox.waitingFrames > maxWaitingFrames)
+        throw new ConnectError("the store reads nothing", Code.ResourceExhausted);
+    }
     if (consumed <= creditBytes / 4) return;
     outbox.send(0, { case: "credit", value: { $typeName: "annex.store.v1.SessionCredit", bytes: consumed } });
     allowed += consumed;

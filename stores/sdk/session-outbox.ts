@@ -84,6 +84,11 @@ export class SessionOutbox {
     return this.#waitingBytes;
   }
 
+  /** Frames without a message that have not left: each answers something of the other side's. */
+  get waitingFrames(): number {
+    return this.#control.length;
+  }
+
   /** Allows more bytes. */
   addCredit(bytes: number): void {
     this.#credit += bytes;

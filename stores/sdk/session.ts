@@ -29,6 +29,9 @@ const maxCalls = 1_024;
 /** Bytes of one session's requests that are not whole yet, or of its answers that can't leave: a few of the largest. */
 const maxPendingBytes = 4 * maxMessageBytes;
 
+/** Frames without a message that wait because the caller reads nothing: answers to pings, refusals. */
+const maxWaitingFrames = 10_000;
+
 /** One call, from its request's first part until its result. */
 interface Call {
   readonly known: UnaryMethod;
@@ -128,6 +131,7 @@ function serveSession(methods: ReadonlyMap<string, UnaryMethod>, state: ServingS
         if (!isBegun && frame.frame.case !== "hello") fail("the first frame of a session is hello");
         isBegun = true;
         take(frame);
+        if (outbox.waitingFrames > maxWaitingFrames) fail("the caller reads nothing", Code.ResourceExhausted);
       }
       if (consumed <= creditBytes / 4) return;
       outbox.send(0, { case: "credit", value: { $typeName: "annex.store.v1.SessionCredit", bytes: consumed } });
