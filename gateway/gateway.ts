@@ -205,6 +205,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     admit: options.admit ?? admitAll,
     observeWatch: metrics.watches.watch,
     streamSeats: createStreamSeats(),
+    log,
   };
   const health = createHealth({
     observe: metrics.checked,

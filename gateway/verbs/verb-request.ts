@@ -72,6 +72,7 @@ export interface VerbTools {
   /** Gives who is told what a watch of this resource is sent. */
   observeWatch(resource: ServedResource): ObserveWatch;
   readonly streamSeats: StreamSeats;
+  readonly log: { error(fields: object, message: string): void };
 }
 
 /** Gives the resource as messages name it. */

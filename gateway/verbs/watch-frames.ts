@@ -9,7 +9,7 @@ import type { ByteSink } from "../apimachinery/http.ts";
 import type { JsonValue } from "../apimachinery/json.ts";
 import type { ObjectView } from "../apimachinery/object.ts";
 import type { ResourceVersionDefinition } from "../apimachinery/resource.ts";
-import { StatusError } from "../apimachinery/status.ts";
+import { internalError, StatusError } from "../apimachinery/status.ts";
 import type { EventRenderer, EventType } from "../render/render.ts";
 import type { CachedObject } from "../watchcache/watchcache.ts";
 import type { ObserveWatch } from "./verb-request.ts";
@@ -36,6 +36,7 @@ export interface WatchFramesOptions {
   readonly renderer: EventRenderer;
   readonly version: ResourceVersionDefinition;
   readonly observe: Pick<ObserveWatch, "event">;
+  readonly log: { error(fields: object, message: string): void };
 }
 
 /**
@@ -98,7 +99,7 @@ interface Row {
 
 /** Makes rows with the store's cells. What the store fails with is told as an ERROR event, the last one. */
 export function tabulatedFrames(options: WatchFramesOptions, cellsOf: CellsOf): WatchFrames {
-  const { sink, renderer, version, observe } = options;
+  const { sink, renderer, version, observe, log } = options;
   const waiting: (Buffer | Row)[] = [];
   const drainers: (() => void)[] = [];
   let waitingBytes = 0;
@@ -121,8 +122,10 @@ export function tabulatedFrames(options: WatchFramesOptions, cellsOf: CellsOf): 
     try {
       while (waiting.length > 0 && !sink.closed) await send(waiting.splice(0, rowsAtOnce));
     } catch (error) {
-      if (!(error instanceof StatusError)) throw error;
-      sink.write(renderer.error(error.status));
+      // Nobody waits for this work: what is thrown on would end the process.
+      if (!(error instanceof StatusError)) log.error({ err: error }, "the rows of a watch can't be made");
+      const { status } = error instanceof StatusError ? error : internalError("the rows can't be made");
+      sink.write(renderer.error(status));
       sink.end();
     }
     isWorking = false;

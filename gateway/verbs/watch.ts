@@ -84,7 +84,7 @@ export async function watch(request: VerbRequest, tools: VerbTools, options: Lis
           return;
         }
         const observe = tools.observeWatch(request.resource);
-        const made = { sink, renderer, version: request.resource.version, observe };
+        const made = { sink, renderer, version: request.resource.version, observe, log: tools.log };
         stream({
           sink,
           feed,

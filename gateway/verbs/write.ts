@@ -6,10 +6,11 @@
  */
 
 import { type FieldError, invalid } from "../apimachinery/field-error.ts";
-import { cloneJson, type JsonValue, jsonEncoder, jsonEqual, jsonParser } from "../apimachinery/json.ts";
+import { cloningJson, type JsonValue, jsonEncoder, jsonEqual, jsonParser } from "../apimachinery/json.ts";
 import { type KubeObject, metadataOf, type ObjectView, uidOf } from "../apimachinery/object.ts";
 import { insertRevision } from "../apimachinery/object-bytes.ts";
 import { type GroupWord, notFound, requestEntityTooLarge, StatusError, timeout } from "../apimachinery/status.ts";
+import { finishInSlices, stepsFrom } from "../apimachinery/steps.ts";
 import { validateEmbeddedMeta, validateScale, validateTypeMeta, type WriteScope } from "../lifecycle/lifecycle.ts";
 import { type ObjectKey, type StoredObject, WriteConflict } from "../registry/registry.ts";
 import { coerceMetadata, type Schema, validateStatusSteps, validateSteps } from "../schema/schema.ts";
@@ -140,6 +141,11 @@ async function parsed(json: Uint8Array): Promise<JsonValue> {
   return (await runSized(jsonParser(json), json.length)).value;
 }
 
+/** Slices cost little when nothing is due; the size of a parsed object isn't known. */
+async function clone(object: KubeObject): Promise<KubeObject> {
+  return await finishInSlices(stepsFrom(cloningJson(object)));
+}
+
 /** An object as it goes to its store. */
 export interface Storable {
   readonly object: KubeObject;
@@ -160,7 +166,7 @@ export async function storable(
 ): Promise<Storable> {
   const { definition, version } = request.resource;
   const origin = originOf(definition, version);
-  const object = origin === version ? next : cloneJson(next);
+  const object = origin === version ? next : await clone(next);
   if (origin !== version)
     for (const steps of convertingSteps(tools.schemaOf(origin), object)) await runSized(steps, slicedFromBytes);
   try {
@@ -215,7 +221,7 @@ export async function triedView(
   json?: Buffer,
 ): Promise<ObjectView> {
   if (isReadAsWritten(request, tools, object, json)) return viewOf(object);
-  const shown = cloneJson(object);
+  const shown = await clone(object);
   const { definition, version } = request.resource;
   coerceMetadata(shown, { dropMalformed: true });
   for (const steps of readingSteps(tools.schemaOf, definition, version, shown)) await runSized(steps, slicedFromBytes);
