@@ -2,6 +2,8 @@
  * One timer for the deadlines of many calls: set for the earliest, and when it fires for the next.
  *
  * A call that ends in time costs a comparison, where a timer of its own costs its making and its end.
+ *
+ * The gateway and a store have each their own of it: they share nothing but the contract.
  */
 export class Deadlines {
   readonly #expire: (now: number) => number;

@@ -2,6 +2,8 @@
  * Cuts a stream of bytes into gRPC messages: a flag, the length in four bytes, the message.
  *
  * Source: gRPC over HTTP/2, "Length-Prefixed-Message".
+ *
+ * The gateway and a store have each their own of it: they share nothing but the contract.
  */
 import { Code, ConnectError } from "@connectrpc/connect";
 

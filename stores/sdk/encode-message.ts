@@ -5,6 +5,8 @@
  *   the message without the bytes │ the field that holds them once more, with nothing else in it
  *
  * Source: protobuf's encoding, "Last One Wins": parts of one embedded message are merged.
+ *
+ * The gateway and a store have each their own of it: they share nothing but the contract.
  */
 import { type DescField, type DescMessage, type Message, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { tag, varintLength, writeVarint } from "./session-outbox.ts";

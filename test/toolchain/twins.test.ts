@@ -1,0 +1,20 @@
+/** What the gateway and the stores' SDK have alike, since they share nothing but the contract, stays alike. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { root } from "../support/checkout.ts";
+
+const textOf = (folder: string, name: string) => readFileSync(join(root, folder, `${name}.ts`), "utf8");
+
+for (const name of ["deadlines", "encode-message", "grpc-messages"]) {
+  test(`${name}.ts is the same on both sides of a session`, () => {
+    assert.equal(textOf("stores/sdk", name), textOf("gateway/registry", name));
+  });
+}
+
+test("session-outbox.ts is the same but for the message that each side sends", () => {
+  const gateways = textOf("gateway/registry", "session-outbox");
+  const stores = gateways.replaceAll("OpenRequest", "OpenResponse").replace("A store has", "The gateway has");
+  assert.equal(textOf("stores/sdk", "session-outbox"), stores);
+});
