@@ -209,6 +209,11 @@ export function counter<const L extends readonly string[]>(declared: Declaration
   return new Vector("counter", declared, { make: () => new Counter() });
 }
 
+/** Declares a counter that somebody else counts: its series are told their value. */
+export function toldCounter<const L extends readonly string[]>(declared: Declaration<L>): Vector<L, Gauge> {
+  return new Vector("counter", declared, { make: () => new Gauge() });
+}
+
 /** Declares a gauge. */
 export function gauge<const L extends readonly string[]>(declared: Declaration<L>): Vector<L, Gauge> {
   return new Vector("gauge", declared, { make: () => new Gauge() });

@@ -1,5 +1,5 @@
 /** The port: connections, handshakes that failed, and until when its certificate is good. */
-import { type Family, Gauge, gauge, Vector } from "./family.ts";
+import { type Family, gauge, toldCounter } from "./family.ts";
 
 /** How a listener is now. */
 export interface ListenerFigures {
@@ -20,15 +20,11 @@ export interface ListenerMetrics {
 /** Makes the families. */
 export function createListenerMetrics(): ListenerMetrics {
   const connections = gauge({ name: "annex_connections", help: "Connections that clients have open.", labels: [] });
-  const failed = new Vector(
-    "counter",
-    {
-      name: "apiserver_tls_handshake_errors_total",
-      help: "Connections that ended before their TLS handshake.",
-      labels: [],
-    },
-    { make: () => new Gauge() },
-  );
+  const failed = toldCounter({
+    name: "apiserver_tls_handshake_errors_total",
+    help: "Connections that ended before their TLS handshake.",
+    labels: [],
+  });
   const end = gauge({
     name: "annex_serving_certificate_expiration_timestamp_seconds",
     help: "When the serving certificate ends to be good, in seconds since 1970.",

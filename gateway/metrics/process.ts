@@ -4,7 +4,7 @@
  */
 import { readdirSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { type Family, Gauge, gauge, Vector } from "./family.ts";
+import { type Family, gauge, toldCounter } from "./family.ts";
 
 /** Looks at the process; its watch over the event loop runs until `close`. */
 export interface ProcessMetrics {
@@ -21,11 +21,11 @@ const nanoseconds = 1e9;
 /** Makes the families. */
 export function createProcessMetrics(): ProcessMetrics {
   const declare = (name: string, help: string) => gauge({ name, help, labels: [] });
-  const cpu = new Vector(
-    "counter",
-    { name: "process_cpu_seconds_total", help: "CPU time of the process, user and system.", labels: [] },
-    { make: () => new Gauge() },
-  );
+  const cpu = toldCounter({
+    name: "process_cpu_seconds_total",
+    help: "CPU time of the process, user and system.",
+    labels: [],
+  });
   const memory = declare("process_resident_memory_bytes", "Memory of the process that is in RAM.");
   const started = declare("process_start_time_seconds", "When the process started, in seconds since 1970.");
   const files = declare("process_open_fds", "Files and sockets that are open.");
