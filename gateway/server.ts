@@ -14,7 +14,7 @@ import type { HttpAnswer, HttpHeaders, HttpRequest } from "./apimachinery/http.t
 import { isSocketBody, isStreamBody } from "./apimachinery/http.ts";
 import type { JsonObject } from "./apimachinery/json.ts";
 import type { RequestInfo } from "./apimachinery/request-info.ts";
-import { type Status, StatusError, serviceUnavailable } from "./apimachinery/status.ts";
+import { retryAfterHeader, type Status, StatusError, serviceUnavailable } from "./apimachinery/status.ts";
 import { TextError, UnreadableRequest } from "./apimachinery/text-error.ts";
 import { anonymousUser, type User } from "./apimachinery/user.ts";
 import { type Authenticating, actingUser } from "./authn/authn.ts";
@@ -336,11 +336,10 @@ function statusAnswer(status: Status, passage: Passage | undefined): HttpAnswer 
     isProtobuf = passage !== undefined && takesProtobuf(passage.request.header("accept"));
     form = { ...plainJson, pretty: true };
   }
-  const retryAfter = status.details?.retryAfterSeconds ?? 0;
   const headers: HttpHeaders = {
     "Content-Type": isProtobuf ? protobufMediaType : form.mediaType,
     ...(status.code === 403 ? { "X-Content-Type-Options": "nosniff" } : {}),
-    ...(retryAfter > 0 ? { "Retry-After": String(retryAfter) } : {}),
+    ...retryAfterHeader(status),
   };
   return whole(status.code, headers, isProtobuf ? [statusProtobuf(status)] : renderStatus(status, form));
 }

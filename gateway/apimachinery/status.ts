@@ -193,6 +193,12 @@ export function expired(message: string, continueToken?: string): StatusError {
   });
 }
 
+/** Gives the header that says when to try again, if a Status says it. */
+export function retryAfterHeader({ details }: Status): { readonly "Retry-After"?: string } {
+  const seconds = details?.retryAfterSeconds ?? 0;
+  return seconds > 0 ? { "Retry-After": String(seconds) } : {};
+}
+
 /** 429 with the seconds after which to try again. */
 export function tooManyRequests(message: string, retryAfterSeconds: number): StatusError {
   return new StatusError({ code: 429, reason: "TooManyRequests", message, details: { retryAfterSeconds } });

@@ -17,7 +17,7 @@ import {
   type WebSocketPeer,
 } from "../apimachinery/http.ts";
 import { encodeJsonBytes } from "../apimachinery/json.ts";
-import { StatusError, statusToJson, tooManyRequests } from "../apimachinery/status.ts";
+import { retryAfterHeader, StatusError, statusToJson, tooManyRequests } from "../apimachinery/status.ts";
 import { type AnswerTimes, createAnswerWriter, cut } from "./http-answer.ts";
 import { createChainReader, isCut, type RawReply, type RawRequest, requestFrom } from "./http-request.ts";
 import { acceptWebSocket, offeredProtocols } from "./websocket.ts";
@@ -120,14 +120,9 @@ function withoutPrefix(request: HttpRequest, prefix: string): HttpRequest | unde
 function statusAnswer(error: StatusError): HttpAnswer {
   return {
     status: error.status.code,
-    headers: { "Content-Type": "application/json", ...retryAfter(error) },
+    headers: { "Content-Type": "application/json", ...retryAfterHeader(error.status) },
     body: encodeJsonBytes(statusToJson(error.status)),
   };
-}
-
-function retryAfter({ status }: StatusError): { "Retry-After"?: string } {
-  const seconds = status.details?.retryAfterSeconds;
-  return seconds === undefined ? {} : { "Retry-After": String(seconds) };
 }
 
 function textAnswer(status: number, text: string): HttpAnswer {
