@@ -9,6 +9,7 @@
 import type { JsonValue } from "../apimachinery/json.ts";
 import { fieldElement } from "./path-element.ts";
 
+/** What a scalar may be; `untyped`: any of them. */
 export type ScalarType = "numeric" | "string" | "boolean" | "untyped";
 
 /** A list. Atomic: one thing. Associative: items that their keys tell apart or, without keys, their value. */

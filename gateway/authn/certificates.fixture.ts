@@ -18,13 +18,16 @@ import {
 import type { HttpRequest } from "../apimachinery/http.ts";
 import type { PeerCertificate } from "../apimachinery/user.ts";
 
-/** All certificates hold from here to a day later, unless a test says otherwise. */
+/** All certificates hold from here, unless a test says otherwise. */
 export const start = new Date("2026-01-01T00:00:00Z");
+/** Until when they hold. */
 export const end = new Date("2026-01-02T00:00:00Z");
+/** When they do. */
 export const midday = new Date("2026-01-01T12:00:00Z");
 
-/** Extended usages: for clients, for servers. */
+/** The extended usage of clients. */
 export const clientAuth = "1.3.6.1.5.5.7.3.2";
+/** That of servers. */
 export const serverAuth = "1.3.6.1.5.5.7.3.1";
 
 /** A name's attribute: its type as DER content bytes, the tag of its string, its bytes. */
@@ -38,9 +41,11 @@ const oidCn = Buffer.from("550403", "hex");
 const oidO = Buffer.from("55040a", "hex");
 const oidUid = Buffer.from("2b0601040183c25302", "hex");
 
-/** Attributes of a name, as UTF-8 strings. */
+/** A common name, as a UTF-8 string. */
 export const cn = (text: string): Attribute => ({ oid: oidCn, tag: 0x0c, value: Buffer.from(text) });
+/** An organization. */
 export const org = (text: string): Attribute => ({ oid: oidO, tag: 0x0c, value: Buffer.from(text) });
+/** A user id. */
 export const uid = (text: string): Attribute => ({ oid: oidUid, tag: 0x0c, value: Buffer.from(text) });
 
 /** Gives one DER value. */
@@ -104,8 +109,9 @@ export async function issue(options: IssueOptions): Promise<Issued> {
   return { raw: Buffer.from(certificate.rawData), pem: certificate.toString("pem"), subject, keys };
 }
 
-/** Key usages: for signing certificates, and for no signing at all. */
+/** The key usage that signs certificates. */
 export const signing: KeyUsageFlags = KeyUsageFlags.keyCertSign;
+/** One that signs nothing. */
 export const encipherment: KeyUsageFlags = KeyUsageFlags.keyEncipherment;
 
 /** Gives an extension of any kind; `hex` is its value's DER. */

@@ -10,6 +10,7 @@
  * A store that is slow with one call still answers probes, so it is never refused for that. Streams are
  * refused like calls, but those that are open stay: a feed goes on when its store does.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 
 /** A transport that refuses while its store doesn't answer. */
@@ -85,7 +86,7 @@ export function createBreaker({ transport, probe, log, tickMs = defaultTickMs }:
       } catch (error) {
         if (!isSilence(error)) hear();
         else if (state === "suspected") refuseAll();
-        else await pause(pauseTicks * tickMs);
+        else await pause(pauseTicks * tickMs, undefined, { ref: false });
       }
     }
     isProbing = false;
@@ -142,8 +143,4 @@ function isSilence(error: unknown): boolean {
 
 function refusal(): ConnectError {
   return new ConnectError("the store does not answer", Code.Unavailable);
-}
-
-async function pause(ms: number): Promise<void> {
-  await new Promise<void>((resolve) => setTimeout(resolve, ms).unref());
 }
