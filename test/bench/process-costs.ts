@@ -1,6 +1,6 @@
 /** What processes have cost so far, read from the operating system. Linux: elsewhere there is no /proc. */
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** Clock ticks a second, in which /proc counts. */
 let ticks: number | undefined;
@@ -13,12 +13,32 @@ export function cpuSeconds(pids: readonly number[]): number {
   ticks ??= Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }));
   let spent = 0;
   for (const pid of pids) {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // After the name, which may hold spaces and parentheses: state is field 3, utime 14, stime 15.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    spent += Number(fields[14 - 3]) + Number(fields[15 - 3]);
+    const field = statOf(pid);
+    spent += field(14) + field(15);
   }
   return spent / ticks;
+}
+
+/** Gives the processes of process groups that live. */
+export function pidsOfGroups(groups: readonly number[]): readonly number[] {
+  return readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return pid > 0 && groups.includes(statOf(pid)(5));
+      } catch {
+        // Others end while we look.
+        return false;
+      }
+    });
+}
+
+/** Reads a process's numbers, counted from 1 as proc(5) does: pgrp is 5, utime 14, stime 15. */
+function statOf(pid: number): (field: number) => number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  // After the name, which may hold spaces and parentheses, comes field 3.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (field) => Number(fields[field - 3]);
 }
 
 /** Gives the largest resident size that each process has had, summed, in MiB. @throws Error if one is gone. */

@@ -41,6 +41,8 @@ export interface Cluster {
   /** The allowed name of the front proxy. */
   readonly frontProxyName: string;
   readonly dataDir: string;
+  /** Process groups of etcd and kube-apiserver. */
+  readonly servingGroups: readonly number[];
   /** Ends all, the last started first. */
   stop(): Promise<void>;
 }
@@ -90,12 +92,13 @@ async function start(binaries: Binaries, options: ClusterOptions): Promise<Clust
     const kubeconfig = writeKubeconfig(dataDir, { name: "admin", url, ca: pki.ca, user: pki.admin });
     launch("etcd", etcdFlags({ dataDir, etcdUrl, peerUrl: `http://127.0.0.1:${etcdPeerPort}`, isTemporary }));
     launch("kube-apiserver", [...apiserverFlags({ pki, port, url, etcdUrl }), ...(options.apiserverArgs ?? [])]);
+    const servingGroups = running.map(({ group }) => group);
     await untilReady({ url, pki, running });
     if (options.controllerManager !== false) {
       const user = { name: "controller-manager", url, ca: pki.ca, user: pki.controllerManager };
       launch("kube-controller-manager", controllerManagerFlags(pki, writeKubeconfig(dataDir, user)));
     }
-    return { version: binaries.version, url, kubeconfig, etcdUrl, pki, frontProxyName, dataDir, stop };
+    return { version: binaries.version, url, kubeconfig, etcdUrl, pki, frontProxyName, dataDir, servingGroups, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -103,7 +106,7 @@ async function start(binaries: Binaries, options: ClusterOptions): Promise<Clust
 }
 
 /** Asks the kernel. All are held until the last is known, so that no two are the same. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
   await Promise.all(servers.map((server) => once(server, "listening")));
   const ports = servers.map((server) => (server.address() as AddressInfo).port);
@@ -111,7 +114,8 @@ async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-function etcdFlags(has: { dataDir: string; etcdUrl: string; peerUrl: string; isTemporary: boolean }): string[] {
+/** Gives etcd's flags. A temporary one never syncs. */
+export function etcdFlags(has: { dataDir: string; etcdUrl: string; peerUrl: string; isTemporary: boolean }): string[] {
   return flags({
     "data-dir": join(has.dataDir, "etcd"),
     "listen-client-urls": has.etcdUrl,

@@ -11,6 +11,8 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 /** What is started. */
 export interface Leashed {
   readonly name: string;
+  /** Its process group: its own id is the shell's. */
+  readonly group: number;
   /** Resolves with its code when it ended. */
   readonly ended: Promise<number>;
   /** The last lines that it wrote. */
@@ -58,6 +60,7 @@ export function startLeashed(
   child.unref();
   return {
     name,
+    group: child.pid ?? 0,
     ended,
     tail: () => readFileSync(options.logFile, "utf8").trimEnd().split("\n").slice(-tailLines).join("\n"),
     async stop() {
