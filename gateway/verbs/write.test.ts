@@ -5,15 +5,15 @@ import { StatusError } from "../apimachinery/status.ts";
 import type { VerbRequest } from "./verb-request.ts";
 import { storable } from "./write.ts";
 
-const version = { name: "v1" };
+const versions = [{ name: "v1" }, { name: "v2" }] as const;
 const tools = { schemaOf: () => undefined };
-const requestWith = (maxObjectBytes: number) =>
+const requestWith = (maxObjectBytes: number, version: { name: string } = versions[0]) =>
   ({
     resource: {
       definition: {
         group: "example.com",
         kind: "Widget",
-        versions: [version],
+        versions,
         storageVersion: "v1",
         capabilities: {},
         maxObjectBytes,
@@ -48,5 +48,12 @@ describe("storable()", () => {
   test("refuses what is too large without them", async () => {
     await assert.rejects(storable(requestWith(bareBytes - 1), tools, tracked), tooLarge);
     await assert.rejects(storable(requestWith(bareBytes - 1), tools, bare), tooLarge);
+  });
+  test("stores what an apply left empty in metadata as it is, but not out of another version", async () => {
+    const empty = { ...bare, metadata: { name: "a", labels: null, finalizers: [] } };
+    const [own, other] = await Promise.all(
+      versions.map(async (version) => (await storable(requestWith(1000, version), tools, empty)).json.toString()),
+    );
+    assert.deepEqual([JSON.parse(own ?? ""), JSON.parse(other ?? "")], [empty, bare]);
   });
 });

@@ -166,9 +166,7 @@ export async function storable(
 ): Promise<Storable> {
   const { definition, version } = request.resource;
   const origin = originOf(definition, version);
-  const object = origin === version ? next : await clone(next);
-  if (origin !== version)
-    for (const steps of convertingSteps(tools.schemaOf(origin), object)) await runSized(steps, slicedFromBytes);
+  const object = origin === version ? next : await converted(next, tools.schemaOf(origin));
   try {
     return { object, json: await encodeForStore(request, object) };
   } catch (error) {
@@ -176,6 +174,14 @@ export async function storable(
     if (bare === object || !(error instanceof StatusError) || error.status.code !== 413) throw error;
     return { object: bare, json: await encodeForStore(request, bare) };
   }
+}
+
+/** A conversion reads metadata anew: what an apply left empty there is stored only by one in the storage version. */
+async function converted(object: KubeObject, schema: Schema | undefined): Promise<KubeObject> {
+  const copy = await clone(object);
+  coerceMetadata(copy, { dropMalformed: true });
+  for (const steps of convertingSteps(schema, copy)) await runSized(steps, slicedFromBytes);
+  return copy;
 }
 
 /**

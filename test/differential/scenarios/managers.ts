@@ -61,6 +61,7 @@ export function managerScenarios(random: Random, count: number): Scenario[] {
       steps: stepsOf(random.pick(subjects), random),
     })),
     ...givenEntries.flatMap((entries) => givenScenarios(entries)),
+    ...emptyScenarios(),
     crowd,
   ];
 }
@@ -235,6 +236,28 @@ function givenScenarios(entries: unknown): Scenario[] {
     [patch(at("bob"), "apply", object(given))],
   ];
   return ways.map((way) => ({ family: "managers", steps: [...way, ...afterwards] }));
+}
+
+/** What an apply leaves empty in metadata, of each version: whether it was stored shows where the next write is one or none. */
+function emptyScenarios(): Scenario[] {
+  const nothing = patch(withQuery(`${looms}/a`, { fieldManager: "bob" }), "merge", { metadata: {} });
+  const empty: readonly object[] = [{ labels: null }, { labels: {} }, { annotations: {} }, { finalizers: [] }];
+  return ["v1", "v2"].flatMap((version) =>
+    empty.map((metadata) => ({
+      family: "managers",
+      steps: [
+        post(withQuery(looms, { fieldManager: "bob" }), loom("v1", { metadata: { name: "a" }, spec: { word: "a" } })),
+        patch(
+          withQuery(`${versioned(looms, version)}/a`, { fieldManager: "alice" }),
+          "apply",
+          loom(version, { metadata: { name: "a", ...metadata } }),
+        ),
+        nothing,
+        nothing,
+        get(`${looms}/a`),
+      ],
+    })),
+  );
 }
 
 /** More updaters than are kept apart, of two versions. */
