@@ -44,6 +44,12 @@ async function codeOf(call: Promise<unknown>): Promise<Code> {
   );
 }
 
+test("SessionBroken is told from every other error of a call", () => {
+  assert.ok(new SessionBroken(undefined) instanceof SessionBroken);
+  assert.ok(new SessionBroken(undefined) instanceof ConnectError);
+  assert.ok(!(new ConnectError("no", Code.NotFound) instanceof SessionBroken));
+});
+
 test("openSession() asks a store that is silent for 15 s, and ends 5 s later without an answer", async (t) => {
   const pass = stoppedTime(t);
   const { session, end, call } = opened();

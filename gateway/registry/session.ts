@@ -31,6 +31,10 @@ import type { OpenSessionStream } from "./session-stream.ts";
 
 /** A call that was in flight when its session broke: whether it had its effect isn't known. */
 export class SessionBroken extends ConnectError {
+  // Its base takes every ConnectError for one of any subclass.
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return Object.prototype.isPrototypeOf.call(SessionBroken.prototype, value as object);
+  }
   constructor(cause: unknown) {
     super("the session with the store broke", Code.Unavailable, undefined, undefined, cause);
   }
