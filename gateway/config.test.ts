@@ -46,7 +46,7 @@ test("parseGatewayConfig() fills in defaults, makes paths absolute and freezes",
     hostService: undefined,
     cluster: undefined,
     flowControl: { maxReadOnlyInFlight: 400, maxMutatingInFlight: 200 },
-    stores: [{ name: "a", address: "unix:/etc/a.sock", protocol: "grpc", tls: undefined }],
+    stores: [{ name: "a", addresses: ["unix:/etc/a.sock"], protocol: "grpc", tls: undefined }],
     descriptions: undefined,
     shutdown: { delaySeconds: 0, deadlineSeconds: 60 },
     log: { level: "info" },
@@ -153,8 +153,21 @@ test("parseGatewayConfig() refuses addresses that nothing can listen on", () => 
   }
   for (const address of ["h:1", "h.example:65535", "[::1]:1"]) {
     const text = `${minimal}stores:\n- {name: a, address: "${address}"}\n`;
-    assert.equal(parseGatewayConfig(text, "/etc/annex.yaml").stores[0]?.address, address);
+    assert.deepEqual(parseGatewayConfig(text, "/etc/annex.yaml").stores[0]?.addresses, [address]);
   }
+});
+
+test("parseGatewayConfig() takes an address or the addresses of replicas, and not both", () => {
+  const stores = (fields: string) => `${minimal}stores:\n- {name: a, ${fields}}\n`;
+  const parsed = parseGatewayConfig(stores('addresses: ["unix:a.sock", "h:1"]'), "/etc/annex.yaml");
+  assert.deepEqual(parsed.stores[0]?.addresses, ["unix:/etc/a.sock", "h:1"]);
+  for (const fields of ["protocol: grpc", 'address: "h:1", addresses: ["h:2"]'])
+    refuses(stores(fields), "/etc/annex.yaml:7: stores[0].address: must be given, or else addresses");
+  refuses(stores('addresses: ["h:1", "h:1"]'), "/etc/annex.yaml:7: stores[0].addresses: must differ");
+  refuses(
+    stores('addresses: ["h:1", "h"]'),
+    "/etc/annex.yaml:7: stores[0].addresses[1]: must be unix:PATH or HOST:PORT",
+  );
 });
 
 test("parseGatewayConfig() refuses aliases that lead nowhere or unfold without bounds", () => {

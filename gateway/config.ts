@@ -174,15 +174,26 @@ const fields = z.strictObject({
     .prefault({}),
   stores: z
     .array(
-      z.strictObject({
-        name: z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "must be a DNS label"),
-        address: storeAddress,
-        // Every store speaks gRPC; the Connect protocol costs less where it is spoken.
-        protocol: z.enum(["grpc", "connect"]).default("grpc"),
-        tls: z
-          .strictObject({ caFile: file, certFile: file, keyFile: file, serverName: z.string().default("") })
-          .optional(),
-      }),
+      z
+        .strictObject({
+          name: z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "must be a DNS label"),
+          address: storeAddress.optional(),
+          // Replicas of one store, in place of `address`.
+          addresses: z.array(storeAddress).min(1).optional(),
+          // Every store speaks gRPC; the Connect protocol costs less where it is spoken.
+          protocol: z.enum(["grpc", "connect"]).default("grpc"),
+          tls: z
+            .strictObject({ caFile: file, certFile: file, keyFile: file, serverName: z.string().default("") })
+            .optional(),
+        })
+        .refine(({ address, addresses }) => (address === undefined) !== (addresses === undefined), {
+          path: ["address"],
+          message: "must be given, or else addresses",
+        })
+        .refine(({ addresses = [] }) => new Set(addresses).size === addresses.length, {
+          path: ["addresses"],
+          message: "must differ",
+        }),
     )
     .default([])
     .refine((stores) => new Set(stores.map((store) => store.name)).size === stores.length, "names must differ"),
@@ -221,7 +232,8 @@ const document = fields
 /** A store of the configuration. `tls` undefined: none. */
 export interface ConfiguredStore {
   readonly name: string;
-  readonly address: string;
+  /** Of its endpoints; at least one. */
+  readonly addresses: readonly string[];
   readonly protocol: "grpc" | "connect";
   readonly tls:
     | { readonly caFile: string; readonly certFile: string; readonly keyFile: string; readonly serverName: string }
@@ -498,9 +510,11 @@ function absolute(data: z.infer<typeof document>, folder: string): GatewayConfig
     hostService: hostServiceOf(data.hostService, at),
     cluster: cluster && { kubeconfigFile: optional(cluster.kubeconfigFile) },
     flowControl,
-    stores: data.stores.map(({ name, address, protocol, tls }) => ({
+    stores: data.stores.map(({ name, address, addresses = [], protocol, tls }) => ({
       name,
-      address: address.startsWith("unix:") ? `unix:${at(address.slice("unix:".length))}` : address,
+      addresses: [...(address === undefined ? [] : [address]), ...addresses].map((one) =>
+        one.startsWith("unix:") ? `unix:${at(one.slice("unix:".length))}` : one,
+      ),
       protocol,
       tls:
         tls === undefined

@@ -67,8 +67,10 @@ export interface ListenOptions {
 
 /** What a gateway is made with. */
 export interface GatewayOptions {
-  /** At least their names and addresses; none is fine. */
-  readonly stores: readonly (Pick<StoreConfig, "name" | "address"> & Partial<StoreConfig>)[];
+  /** At least their names, and an address or several, of endpoints that are replicas; none is fine. */
+  readonly stores: readonly (Pick<StoreConfig, "name"> &
+    ({ readonly address: string } | Pick<StoreConfig, "addresses">) &
+    Partial<StoreConfig>)[];
   /** Says who asks. Undefined, or a failure: 401. Of a whole authentication the CAs are named in TLS. */
   readonly authenticator: Authenticator | Authenticating;
   /** Says who may what. Whoever is not allowed gets 403. */
@@ -321,7 +323,7 @@ async function atMost(work: Promise<void>, timeoutMs: number): Promise<void> {
 /** Gives how stores and feeds are now. @param registered groups and versions that kube-apiserver has asked for. */
 function storeFigures(registry: Registry, watchcache: WatchCache, registered: ReadonlySet<string>): StoreFigures[] {
   const { resources } = registry.table();
-  return registry.stores().map(({ name, state, sessions, refused }) => {
+  return registry.stores().map(({ name, state, sessions, endpoints, refused }) => {
     const mine = resources.filter((definition) => registry.storeOf(definition) === name);
     const feeds = mine.flatMap((definition) => {
       const figures = watchcache.figures(definition);
@@ -331,7 +333,7 @@ function storeFigures(registry: Registry, watchcache: WatchCache, registered: Re
       const [group = "", version = ""] = groupVersion.split("/");
       return { group, version, isRegistered: registered.has(groupVersion) };
     });
-    return { name, state, sessions, refused: refused.length, groupVersions, feeds };
+    return { name, state, sessions, endpoints, refused: refused.length, groupVersions, feeds };
   });
 }
 
@@ -404,7 +406,8 @@ function assertProvided(options: Partial<GatewayOptions>): void {
 }
 
 function storeConfig(store: GatewayOptions["stores"][number]): StoreConfig {
-  return { protocol: "grpc", tls: undefined, ...store };
+  const { name, protocol = "grpc", tls } = store;
+  return { name, addresses: "address" in store ? [store.address] : store.addresses, protocol, tls };
 }
 
 function listenerOptions({

@@ -4,7 +4,15 @@ import { definitionWith } from "../apimachinery/resource.fixture.ts";
 import { createMetrics, type Figures } from "./metrics.ts";
 
 const feed = { group: "example.com", resource: "widgets", objects: 3, bytes: 300, historyEvents: 5, historyBytes: 500 };
-const store = { name: "widgets", state: "ready", sessions: 1, refused: 0, groupVersions: [], feeds: [] };
+const store = {
+  name: "widgets",
+  state: "ready",
+  sessions: 1,
+  endpoints: { ready: 2, all: 3 },
+  refused: 0,
+  groupVersions: [],
+  feeds: [],
+};
 const version = { major: "1", minor: "36", gitVersion: "v1.36.0+annex-0.1.0" };
 const none: Figures = { isRegistered: false, version, listener: undefined, stores: [] };
 
@@ -88,6 +96,8 @@ test("stores and feeds are told as they are now: who is gone is not there any mo
     'annex_store_state{state="ready",store="other"} 0',
     'annex_store_state{state="away",store="other"} 1',
     'annex_store_sessions{store="widgets"} 1',
+    'annex_store_endpoints{state="ready",store="widgets"} 2',
+    'annex_store_endpoints{state="away",store="widgets"} 1',
     'annex_store_feed_state{group="example.com",resource="widgets",state="broken",store="widgets"} 1',
     'annex_store_feed_state{group="example.com",resource="widgets",state="following",store="widgets"} 0',
     'annex_store_cache_objects{group="example.com",resource="widgets",store="widgets"} 3',

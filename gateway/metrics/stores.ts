@@ -22,6 +22,7 @@ export interface StoreFigures {
   readonly name: string;
   readonly state: string;
   readonly sessions: number;
+  readonly endpoints: { readonly ready: number; readonly all: number };
   /** Resources that it describes and that are refused. */
   readonly refused: number;
   /** Groups and versions that it serves, and whether kube-apiserver has asked for them. */
@@ -90,6 +91,11 @@ export function createStoreMetrics(): StoreMetrics {
     help: "Sessions with a store that are open.",
     labels: ["store"],
   });
+  const endpoints = gauge({
+    name: "annex_store_endpoints",
+    help: "Endpoints of a store: ready are those that answer and are in use.",
+    labels: ["store", "state"],
+  });
   const refused = gauge({
     name: "annex_store_refused_resources",
     help: "Resources that a store describes and that are refused; the log says why.",
@@ -120,7 +126,7 @@ export function createStoreMetrics(): StoreMetrics {
     help: "Bytes of the objects in those events.",
     labels: ofFeed,
   });
-  const told = [groups, states, sessions, refused, feeds, objects, bytes, historyEvents, historyBytes];
+  const told = [groups, states, sessions, endpoints, refused, feeds, objects, bytes, historyEvents, historyBytes];
 
   function readFeed(store: string, feed: FeedFigures): void {
     const { group, resource } = feed;
@@ -143,6 +149,8 @@ export function createStoreMetrics(): StoreMetrics {
       for (const store of stores) {
         for (const state of storeStates) states.with(store.name, state).set(Number(store.state === state));
         sessions.with(store.name).set(store.sessions);
+        endpoints.with(store.name, "ready").set(store.endpoints.ready);
+        endpoints.with(store.name, "away").set(store.endpoints.all - store.endpoints.ready);
         refused.with(store.name).set(store.refused);
         for (const { group, version, isRegistered: isFound } of store.groupVersions)
           groups.with(store.name, group, version).set(Number(isFound));

@@ -1,5 +1,5 @@
 /**
- * A circuit breaker around a store's transport: who calls a store that doesn't answer is told so at once.
+ * A circuit breaker around an endpoint's transport: who calls a store that doesn't answer is told so at once.
  *
  *   passing ── a call breaks off, or waits too long ──► suspected ── its probe is answered ──► passing
  *                                                           │
@@ -12,11 +12,14 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
+import { NotSent } from "./unreceived.ts";
 
 /** A transport that refuses while its store doesn't answer. */
 export interface Breaker {
   readonly transport: Transport;
   isRefusing(): boolean;
+  /** Whether it refuses, or may soon. */
+  isDoubtful(): boolean;
   close(): void;
 }
 
@@ -26,6 +29,8 @@ export interface BreakerOptions {
   /** Asks the store for something small. Rejects if it doesn't answer in time. */
   readonly probe: (timeoutMs: number) => Promise<void>;
   readonly log: { info(message: string): void; warn(message: string): void };
+  /** Is told when it begins to refuse, and when it stops. */
+  readonly onChange?: () => void;
   /** Default: half a second. */
   readonly tickMs?: number;
 }
@@ -42,11 +47,14 @@ const probeTimeoutMs = 30_000;
 /** Ticks between two probes of a store that refuses connections. */
 const pauseTicks = 1;
 
+const refusal = "the store does not answer";
+
 /** Errors that may mean that nobody is there; every other one was answered by somebody. */
 const silences: ReadonlySet<Code> = new Set([Code.Unavailable, Code.DeadlineExceeded]);
 
 /** Makes a breaker, which lets everything pass at first. */
-export function createBreaker({ transport, probe, log, tickMs = defaultTickMs }: BreakerOptions): Breaker {
+export function createBreaker(options: BreakerOptions): Breaker {
+  const { transport, probe, log, onChange, tickMs = defaultTickMs } = options;
   /** What refuses each call that waits. */
   const waiting = new Set<(error: ConnectError) => void>();
   let state: "passing" | "suspected" | "refusing" | "closed" = "passing";
@@ -65,8 +73,11 @@ export function createBreaker({ transport, probe, log, tickMs = defaultTickMs }:
 
   function hear(): void {
     silentTicks = 0;
-    if (state === "refusing") log.info("the store answers again");
+    const wasRefusing = state === "refusing";
     if (state !== "closed") state = "passing";
+    if (!wasRefusing) return;
+    log.info("the store answers again");
+    onChange?.();
   }
 
   function suspect(): void {
@@ -95,8 +106,9 @@ export function createBreaker({ transport, probe, log, tickMs = defaultTickMs }:
   function refuseAll(): void {
     state = "refusing";
     log.warn("the store does not answer: calls are refused until it does");
-    for (const refuse of waiting) refuse(refusal());
+    for (const refuse of waiting) refuse(new ConnectError(refusal, Code.Unavailable));
     waiting.clear();
+    onChange?.();
   }
 
   function called<T>(begin: () => Promise<T>): Promise<T> {
@@ -121,15 +133,21 @@ export function createBreaker({ transport, probe, log, tickMs = defaultTickMs }:
   return {
     transport: {
       unary(...call) {
-        if (state === "refusing") return Promise.reject(refusal());
+        if (state === "refusing") return Promise.reject(new NotSent(refusal));
         return called(() => transport.unary(...call));
       },
-      stream(...call) {
-        if (state === "refusing") return Promise.reject(refusal());
-        return transport.stream(...call);
+      async stream(...call) {
+        if (state === "refusing") throw new NotSent(refusal);
+        try {
+          return await transport.stream(...call);
+        } catch (error) {
+          if (isSilence(error)) suspect();
+          throw error;
+        }
       },
     },
     isRefusing: () => state === "refusing",
+    isDoubtful: () => state === "refusing" || state === "suspected",
     close() {
       state = "closed";
       clearInterval(ticking);
@@ -139,8 +157,4 @@ export function createBreaker({ transport, probe, log, tickMs = defaultTickMs }:
 
 function isSilence(error: unknown): boolean {
   return silences.has(ConnectError.from(error).code);
-}
-
-function refusal(): ConnectError {
-  return new ConnectError("the store does not answer", Code.Unavailable);
 }

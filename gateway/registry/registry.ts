@@ -1,32 +1,28 @@
 /**
  * Our table of resource → store: what each store serves, and the clients to call it.
  *
- * Each store is asked for its description until it answers, and then followed: by its stream of
- * descriptions, or by polling where it has none. A new digest changes the table without a restart. A
- * store that goes away keeps its resources in the table: discovery never depends on it, only its own
- * verbs answer 503. Two stores that claim one resource: the first keeps it, the second is refused
- * with the reason, and has it once the first lets go.
+ * Each store is asked for its description until it answers, and then followed (endpoints.ts): a new one
+ * changes the table without a restart. A store that goes away keeps its resources in the table: discovery
+ * never depends on it, only its own verbs answer 503. Two stores that claim one resource: the first keeps
+ * it, the second is refused with the reason, and has it once the first lets go.
  */
 import { equals } from "@bufbuild/protobuf";
-import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
+import { createClient } from "@connectrpc/connect";
 import { ActionService } from "../../gen/annex/store/v1/action_pb.js";
-import {
-  CatalogService,
-  type DescribeResponse,
-  type Resource,
-  ResourceSchema,
-} from "../../gen/annex/store/v1/catalog_pb.js";
+import { type DescribeResponse, type Resource, ResourceSchema } from "../../gen/annex/store/v1/catalog_pb.js";
 import { HookService } from "../../gen/annex/store/v1/hook_pb.js";
 import { StoreService } from "../../gen/annex/store/v1/store_pb.js";
 import type { ResourceDefinition, ResourceTable } from "../apimachinery/resource.ts";
 import { serviceUnavailable } from "../apimachinery/status.ts";
-import { type Breaker, createBreaker } from "./breaker.ts";
 import { contextOpener } from "./context.ts";
 import { convertingClient } from "./converting-client.ts";
 import { DefinitionFault, definitionFrom } from "./definition.ts";
+import type { Refusal } from "./endpoint.ts";
+import { createEndpoints, type Endpoints } from "./endpoints.ts";
 import type { HostTickets } from "./host-tickets.ts";
 import { keepDescriptionsIn } from "./kept-descriptions.ts";
-import { type ObserveCall, observedTransport } from "./observed-transport.ts";
+import type { Lookup } from "./lookup.ts";
+import type { ObserveCall } from "./observed-transport.ts";
 import { createResourceClient } from "./resource-client.ts";
 import { createResourceTable } from "./resource-table.ts";
 import type { ResourceClient } from "./store-call.ts";
@@ -48,8 +44,10 @@ export { WriteConflict } from "./store-call.ts";
 export type { StoreAddress, StoreConnection, StoreTls } from "./transport.ts";
 
 /** One store of the configuration. */
-export interface StoreConfig extends StoreAddress {
+export interface StoreConfig extends Omit<StoreAddress, "address" | "ip"> {
   readonly name: string;
+  /** Of its endpoints, which are replicas of each other; a name stands for each of its IP addresses. */
+  readonly addresses: readonly string[];
 }
 
 /** How a store is, for logs and readiness. */
@@ -60,6 +58,7 @@ export interface StoreReport {
   readonly message: string;
   /** Sessions with it that are open. */
   readonly sessions: number;
+  readonly endpoints: { readonly ready: number; readonly all: number };
   readonly refused: readonly { readonly resource: string; readonly reason: string }[];
 }
 
@@ -75,7 +74,7 @@ export interface Registry {
   readonly described: Promise<void>;
   /** Gives the name of the store that serves a resource; `""` if none does now. */
   storeOf(definition: ResourceDefinition): string;
-  /** Takes a new list of stores: new ones are asked, missing ones leave the table. */
+  /** Takes a new list of stores: new ones are asked, missing ones leave the table, addresses change in place. */
   configure(stores: readonly StoreConfig[]): void;
   close(): void;
 }
@@ -97,7 +96,9 @@ export interface RegistryOptions {
   /** Is told of each call to a store. */
   readonly observe?: ObserveCall;
   /** Default: connections over the network. A test gives its own. */
-  readonly connect?: (store: StoreConfig) => StoreConnection;
+  readonly connect?: (address: StoreAddress) => StoreConnection;
+  /** Default: the operating system's. */
+  readonly lookup?: Lookup;
 }
 
 interface Log {
@@ -106,28 +107,12 @@ interface Log {
   error(fields: object, message: string): void;
 }
 
-/** Back-off while a store does not answer. */
-const minBackoffMs = 50;
-const maxBackoffMs = 2_000;
-/** The poll of a store that doesn't tell by itself: a new kind is to be seen in seconds, and Status is cheap. */
-const pollMs = 2_000;
-const callTimeoutMs = 30_000;
-
-interface Refusal {
-  readonly group: string;
-  readonly plural: string;
-  readonly reason: string;
-}
-
 interface StoreEntry {
-  readonly config: StoreConfig;
-  readonly connection: StoreConnection;
-  readonly catalog: Client<typeof CatalogService>;
-  /** What stands between the verbs and the connection. */
-  readonly breaker: Breaker;
-  readonly stop: AbortController;
-  state: StoreReport["state"];
-  message: string;
+  config: StoreConfig;
+  readonly endpoints: Endpoints;
+  /** As the log has it. */
+  wasReady: boolean;
+  isLeft: boolean;
   definitions: readonly ResourceDefinition[];
   refused: readonly Refusal[];
   /** What was taken last; undefined: nothing yet. */
@@ -160,122 +145,66 @@ export function createRegistry(options: RegistryOptions): Registry {
     const wanted = new Map(stores.map((store) => [store.name, store]));
     for (const [name, entry] of entries) {
       const next = wanted.get(name);
-      if (next !== undefined && JSON.stringify(next) === JSON.stringify(entry.config)) continue;
+      if (next !== undefined && isReachedAlike(next, entry.config)) {
+        entry.config = next;
+        entry.endpoints.configure(next.addresses);
+        continue;
+      }
       leave(entry);
       entries.delete(name);
     }
     for (const config of stores) {
       if (entries.has(config.name)) continue;
-      const opened = connect(config);
-      const { observe } = options;
-      const transport = observe ? observedTransport(opened.transport, config.name, observe) : opened.transport;
-      const connection = { ...opened, transport };
-      const catalog = createClient(CatalogService, transport);
-      const entry: StoreEntry = {
-        config,
-        connection,
-        catalog,
-        breaker: createBreaker({
-          transport: connection.transport,
-          async probe(timeoutMs) {
-            const request = { gateway: gatewayInfo(), ifNotDigest: entry.description?.digest ?? "" };
-            await catalog.describe(request, { timeoutMs });
-          },
-          log: {
-            info: (message) => log.info({ store: config.name }, message),
-            warn: (message) => log.warn({ store: config.name }, message),
-          },
-        }),
-        stop: new AbortController(),
-        state: "connecting",
-        message: "",
-        definitions: [],
-        refused: [],
-        description: undefined,
-        described: Promise.withResolvers(),
-        isWaiting: false,
-      };
+      const entry = enter(config);
       entries.set(config.name, entry);
       const last = kept?.read(config.name);
       if (last !== undefined) void inTurn(async () => await judge(entry, last));
-      void keepDescribed(entry);
     }
     publish();
     void inTurn(async () => await offerAgain(undefined));
   }
 
+  function enter(config: StoreConfig): StoreEntry {
+    const { name, addresses, protocol, tls } = config;
+    const entry: StoreEntry = {
+      config,
+      endpoints: createEndpoints({
+        store: name,
+        addresses,
+        how: { protocol, tls },
+        connect,
+        gateway: options.gateway,
+        observe: options.observe,
+        lookup: options.lookup,
+        log,
+        refused: () => entry.refused,
+        onDescription: async (description) => await take(entry, description),
+        onChange: () => noteState(entry),
+      }),
+      wasReady: false,
+      isLeft: false,
+      definitions: [],
+      refused: [],
+      description: undefined,
+      described: Promise.withResolvers(),
+      isWaiting: false,
+    };
+    return entry;
+  }
+
+  function noteState(entry: StoreEntry): void {
+    const isReady = entry.endpoints.isReady();
+    if (isReady === entry.wasReady || entry.isLeft) return;
+    entry.wasReady = isReady;
+    const about = { store: entry.config.name };
+    if (isReady) log.info({ ...about, resources: entry.definitions.length }, "store is ready");
+    else log.warn({ ...about, reason: entry.endpoints.message() }, "store is away");
+  }
+
   function leave(entry: StoreEntry): void {
+    entry.isLeft = true;
     entry.described.resolve();
-    entry.stop.abort();
-    entry.breaker.close();
-    entry.connection.close();
-  }
-
-  async function keepDescribed(entry: StoreEntry): Promise<void> {
-    const { signal } = entry.stop;
-    let backoffMs = minBackoffMs;
-    while (!signal.aborted) {
-      try {
-        await describe(entry);
-        if (entry.state !== "ready")
-          log.info({ store: entry.config.name, resources: entry.definitions.length }, "store is ready");
-        entry.state = "ready";
-        entry.message = "";
-        backoffMs = minBackoffMs;
-        await follow(entry);
-      } catch (error) {
-        if (signal.aborted) return;
-        if (entry.state === "ready") log.warn({ store: entry.config.name, err: error }, "store is away");
-        entry.state = entry.description === undefined ? "connecting" : "away";
-        entry.message = (error as Error).message;
-        await pause(backoffMs, signal);
-        backoffMs = Math.min(backoffMs * 2, maxBackoffMs);
-      }
-    }
-  }
-
-  function gatewayInfo() {
-    return { ...options.gateway, minors: [0], notBelow: 0n };
-  }
-
-  async function describe(entry: StoreEntry): Promise<void> {
-    const request = { gateway: gatewayInfo(), ifNotDigest: entry.description?.digest ?? "" };
-    const answer = await entry.catalog.describe(request, { signal: entry.stop.signal, timeoutMs: callTimeoutMs });
-    if (answer.notModified) await tell(entry);
-    else await take(entry, answer);
-  }
-
-  /** Takes each new description until the store goes away. @throws Error when it does. */
-  async function follow(entry: StoreEntry): Promise<void> {
-    const { catalog, stop } = entry;
-    try {
-      const stream = catalog.watchDescription({ gateway: gatewayInfo() }, { signal: stop.signal, timeoutMs: 0 });
-      for await (const { description } of stream) if (description !== undefined) await take(entry, description);
-    } catch (error) {
-      if (!isUnimplemented(error)) throw error;
-      return await poll(entry);
-    }
-    throw new Error("the store ended the stream of its descriptions");
-  }
-
-  async function poll(entry: StoreEntry): Promise<void> {
-    for (;;) {
-      await pause(pollMs, entry.stop.signal);
-      if (entry.stop.signal.aborted) return;
-      if ((await tell(entry)) !== entry.description?.digest) await describe(entry);
-    }
-  }
-
-  /** Tells the store what is refused. Gives the digest of its description now; undefined: it doesn't say. */
-  async function tell(entry: StoreEntry): Promise<string | undefined> {
-    const { catalog, description, refused, stop } = entry;
-    const applied = { digest: description?.digest ?? "", refused: refused.map((refusal) => ({ ...refusal })) };
-    try {
-      return (await catalog.status({ applied }, { signal: stop.signal, timeoutMs: callTimeoutMs })).digest;
-    } catch (error) {
-      if (!isUnimplemented(error)) throw error;
-      return undefined;
-    }
+    entry.endpoints.close();
   }
 
   async function take(entry: StoreEntry, description: DescribeResponse): Promise<void> {
@@ -285,7 +214,6 @@ export function createRegistry(options: RegistryOptions): Registry {
       await offerAgain(entry);
     });
     await kept?.write(entry.config.name, description);
-    await tell(entry);
   }
 
   /** One description at a time: two stores must not both find a resource free. */
@@ -300,14 +228,12 @@ export function createRegistry(options: RegistryOptions): Registry {
     for (const entry of [...entries.values()]) {
       if (entry === changed || !entry.isWaiting || entry.description === undefined) continue;
       await judge(entry, entry.description);
-      await tell(entry).catch((error: unknown) => {
-        log.warn({ store: entry.config.name, err: error }, "the store can't be told what is refused");
-      });
+      void entry.endpoints.tell();
     }
   }
 
   async function judge(entry: StoreEntry, description: DescribeResponse): Promise<void> {
-    const { transport } = entry.breaker;
+    const { transport } = entry.endpoints;
     const store = createClient(StoreService, transport);
     const actions = createClient(ActionService, transport);
     const hooks = createClient(HookService, transport);
@@ -353,7 +279,7 @@ export function createRegistry(options: RegistryOptions): Registry {
         );
       }
     }
-    if (entry.stop.signal.aborted) return;
+    if (entry.isLeft) return;
     Object.assign(entry, { definitions, refused, description, isWaiting });
     publish();
     entry.described.resolve();
@@ -392,13 +318,18 @@ export function createRegistry(options: RegistryOptions): Registry {
       return client;
     },
     stores: () =>
-      [...entries.values()].map((entry) => ({
-        name: entry.config.name,
-        state: entry.breaker.isRefusing() ? "away" : entry.state,
-        message: entry.breaker.isRefusing() ? "the store does not answer" : entry.message,
-        sessions: entry.connection.sessions?.() ?? 0,
-        refused: entry.refused.map(({ group, plural, reason }) => ({ resource: `${plural}.${group}`, reason })),
-      })),
+      [...entries.values()].map(({ config, endpoints, description, refused }) => {
+        const isReady = endpoints.isReady();
+        const { sessions, ready, all } = endpoints.figures();
+        return {
+          name: config.name,
+          state: isReady ? "ready" : description === undefined ? "connecting" : "away",
+          message: isReady ? "" : endpoints.message(),
+          sessions,
+          endpoints: { ready, all },
+          refused: refused.map(({ group, plural, reason }) => ({ resource: `${plural}.${group}`, reason })),
+        };
+      }),
     described,
     storeOf: (definition) =>
       [...entries.values()].find((entry) => entry.definitions.includes(definition))?.config.name ?? "",
@@ -410,19 +341,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   };
 }
 
-function isUnimplemented(error: unknown): boolean {
-  return error instanceof ConnectError && error.code === Code.Unimplemented;
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-  });
+/** Whether only the addresses of a store differ. */
+function isReachedAlike(one: StoreConfig, other: StoreConfig): boolean {
+  const rest = ({ addresses: _, ...how }: StoreConfig) => JSON.stringify(how);
+  return rest(one) === rest(other);
 }

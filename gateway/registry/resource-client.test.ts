@@ -1,23 +1,29 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import type { Client } from "@connectrpc/connect";
-import type { ActionService } from "../../gen/annex/store/v1/action_pb.js";
+import {
+  type CallOptions,
+  type Client,
+  Code,
+  ConnectError,
+  createClient,
+  createRouterTransport,
+} from "@connectrpc/connect";
+import { type ActionService, InvokeResponseSchema } from "../../gen/annex/store/v1/action_pb.js";
 import type { HookService } from "../../gen/annex/store/v1/hook_pb.js";
 import {
   CreateResponseSchema,
   CurrentRevisionResponseSchema,
   DeleteResponseSchema,
   GetResponseSchema,
-  type StoreService,
+  StoreService,
   UpdateResponseSchema,
 } from "../../gen/annex/store/v1/store_pb.js";
 import { definitionWith } from "../apimachinery/resource.fixture.ts";
-import { StatusError } from "../apimachinery/status.ts";
 import { contextOpener } from "./context.ts";
 import { createResourceClient } from "./resource-client.ts";
-import { SessionBroken } from "./session.ts";
 import type { CallContext } from "./store-call.ts";
+import { repeatable } from "./unreceived.ts";
 
 const key = { namespace: "ns", name: "a" };
 const json = new Uint8Array();
@@ -30,31 +36,29 @@ const caller: CallContext = {
   signal: new AbortController().signal,
 };
 
-/** A client of a store whose session breaks under the first call of each method. */
-function clientWith(idempotentWrites: boolean) {
+/** A client of a store that notes its calls, those apart that may be made a second time. */
+function clientWith(idempotentWrites: boolean, given?: Client<typeof StoreService>) {
   const asked: string[] = [];
   const object = { key, revision: 1n };
-  const breaking =
+  const noted =
     <T>(name: string, answer: T) =>
-    async () => {
-      const isFirst = !asked.includes(name);
-      asked.push(name);
-      if (isFirst) throw new SessionBroken(undefined);
+    async (_: unknown, { contextValues }: CallOptions) => {
+      asked.push(contextValues?.get(repeatable) ? `${name}, again if need be` : name);
       return answer;
     };
-  const store = {
-    get: breaking("get", create(GetResponseSchema, { object })),
-    currentRevision: breaking("currentRevision", create(CurrentRevisionResponseSchema)),
-    create: breaking("create", create(CreateResponseSchema, { object })),
-    update: breaking("update", create(UpdateResponseSchema, { object })),
-    delete: breaking("delete", create(DeleteResponseSchema, { object })),
+  const noting = {
+    get: noted("get", create(GetResponseSchema, { object })),
+    currentRevision: noted("currentRevision", create(CurrentRevisionResponseSchema)),
+    create: noted("create", create(CreateResponseSchema, { object })),
+    update: noted("update", create(UpdateResponseSchema, { object })),
+    delete: noted("delete", create(DeleteResponseSchema, { object })),
   } as unknown as Client<typeof StoreService>;
-  const actions = { invoke: breaking("invoke", undefined) } as unknown as Client<typeof ActionService>;
+  const actions = { invoke: noted("invoke", create(InvokeResponseSchema)) } as unknown as Client<typeof ActionService>;
   const { capabilities } = definitionWith();
   const client = createResourceClient({
     definition: definitionWith({ capabilities: { ...capabilities, idempotentWrites } }),
     storeName: "store",
-    store,
+    store: given ?? noting,
     actions,
     hooks: {} as Client<typeof HookService>,
     opener: contextOpener("store", undefined),
@@ -71,26 +75,39 @@ function writesOf({ client }: ReturnType<typeof clientWith>): readonly (() => Pr
   ];
 }
 
-test("createResourceClient() reads once more when the session broke under it", async () => {
-  const { client, asked } = clientWith(false);
-  assert.equal((await client.get(key, { at: "latest" }, caller))?.revision, 1n);
-  await client.currentRevision(caller);
-  assert.deepEqual(asked, ["get", "get", "currentRevision", "currentRevision"]);
-});
-
-test("createResourceClient() never repeats a write or an action that the store may have received", async () => {
+test("createResourceClient() lets reads be made again, and no write or action that the store may have received", async () => {
   const made = clientWith(false);
   const { client, asked } = made;
+  assert.equal((await client.get(key, { at: "latest" }, caller))?.revision, 1n);
+  await client.currentRevision(caller);
   const invoke = { key, subresource: "", httpMethod: "POST", query: new Map(), subpath: "", contentType: "" };
   const action = () => client.invoke({ ...invoke, body: json, dryRun: false, parent: undefined }, caller);
-  for (const write of [...writesOf(made), action]) {
-    await assert.rejects(write, (error) => error instanceof StatusError && error.status.code === 503);
-  }
-  assert.deepEqual(asked, ["create", "update", "delete", "invoke"]);
+  for (const write of [...writesOf(made), action]) await write();
+  const reads = ["get, again if need be", "currentRevision, again if need be"];
+  assert.deepEqual(asked, [...reads, "create", "update", "delete", "invoke"]);
 });
 
-test("createResourceClient() repeats a write once if the store says that its writes are idempotent", async () => {
+test("createResourceClient() lets writes be made again if the store says that they are idempotent", async () => {
   const made = clientWith(true);
   for (const write of writesOf(made)) await write();
-  assert.deepEqual(made.asked, ["create", "create", "update", "update", "delete", "delete"]);
+  assert.deepEqual(
+    made.asked,
+    ["create", "update", "delete"].map((name) => `${name}, again if need be`),
+  );
+});
+
+test("createResourceClient() reads a page once more that broke off in its midst", async () => {
+  let lists = 0;
+  const router = createRouterTransport(({ rpc }) => {
+    rpc(StoreService.method.list, async function* () {
+      lists++;
+      yield { items: [{ key, revision: 1n }] };
+      if (lists === 1) throw new ConnectError("the endpoint died", Code.Unavailable);
+      yield { end: { mark: { revision: 2n, epoch: "e" } } };
+    });
+  });
+  const { client } = clientWith(false, createClient(StoreService, router));
+  const read = { namespace: "", read: { at: "latest" }, limit: 0, continueToken: new Uint8Array() } as const;
+  const page = await client.list(read, caller);
+  assert.deepEqual([lists, page.items.length, page.revision], [2, 1, 2n]);
 });

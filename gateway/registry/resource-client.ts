@@ -4,13 +4,15 @@
  * The contract's messages stay on this side: plain values go in and come out, errors come as
  * Statuses.
  */
-import { type CallOptions, type Client, Code, ConnectError } from "@connectrpc/connect";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { type CallOptions, type Client, Code, ConnectError, createContextValues } from "@connectrpc/connect";
 import type { ActionService } from "../../gen/annex/store/v1/action_pb.js";
 import type { ErrorDetail } from "../../gen/annex/store/v1/error_pb.js";
 import type { HookService } from "../../gen/annex/store/v1/hook_pb.js";
 import type { StoredObject as StoredMessage } from "../../gen/annex/store/v1/object_pb.js";
 import {
   type WatchEvent as EventMessage,
+  type ListRequestSchema,
   type ListResponse,
   type StoreService,
   WatchEventType,
@@ -21,7 +23,6 @@ import { conflict, modifiedText, type Status, StatusError } from "../apimachiner
 import { type ContextOpener, callObject, type SaidContext, uidIn } from "./context.ts";
 import { storeErrorFrom } from "./errors.ts";
 import { createHookClient } from "./hook-client.ts";
-import { SessionBroken } from "./session.ts";
 import {
   type CallContext,
   type InvokeCall,
@@ -36,6 +37,7 @@ import {
   type WritePreconditions,
 } from "./store-call.ts";
 import { type StreamRequestInit, streamOutput, streamRequest } from "./stream-messages.ts";
+import { isLost, repeatable } from "./unreceived.ts";
 
 /** What a client is made with. */
 export interface ResourceClientOptions {
@@ -98,14 +100,36 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
     }
   }
 
-  /** Makes a call once more if its session broke and a second time can do no harm. */
-  async function repeatable<T>(isHarmless: boolean, work: () => Promise<T>): Promise<T> {
+  const writeOptions = idempotentWrites ? readOptions : callOptions;
+
+  /** Reads a page to the end of its stream; once more if that breaks off after its first message. */
+  async function pageOf(
+    request: MessageInitShape<typeof ListRequestSchema>,
+    caller: CallContext,
+    isSecond = false,
+  ): Promise<ListPage> {
+    const items: StoredObject[] = [];
+    let end: ListResponse["end"];
+    let hasBegun = false;
     try {
-      return await work();
+      // To its end: one that is left early keeps its deadline's timer.
+      for await (const chunk of store.list(request, readOptions(caller))) {
+        hasBegun = true;
+        for (const item of chunk.items) items.push(storedFrom(item));
+        end = chunk.end ?? end;
+      }
     } catch (error) {
-      if (!isHarmless || !(error instanceof SessionBroken)) throw error;
-      return await work();
+      if (isSecond || !hasBegun || caller.signal.aborted || !isLost(error)) throw error;
+      return await pageOf(request, caller, true);
     }
+    if (end === undefined) throw new ConnectError("the list ended without its mark", Code.DataLoss);
+    return {
+      items,
+      revision: end.mark?.revision ?? 0n,
+      epoch: end.mark?.epoch ?? "",
+      continueToken: end.continueToken,
+      remaining: end.remaining,
+    };
   }
 
   function invokeRequest(invoke: InvokeCall, context: SaidContext) {
@@ -131,7 +155,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
       call({ verb: "get", key, caller }, async (context) => {
         try {
           const request = { context, resource, key, read: readOf(read) };
-          const response = await repeatable(true, () => store.get(request, callOptions(caller)));
+          const response = await store.get(request, readOptions(caller));
           return response.object === undefined ? undefined : storedFrom(response.object);
         } catch (error) {
           if (error instanceof ConnectError && error.code === Code.NotFound) return undefined;
@@ -140,7 +164,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
       }),
 
     list: (list, caller) =>
-      call({ verb: "list", caller }, async (context): Promise<ListPage> => {
+      call({ verb: "list", caller }, async (context) => {
         const request = {
           context,
           resource,
@@ -149,21 +173,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
           limit: list.limit,
           continueToken: list.continueToken,
         };
-        const items: StoredObject[] = [];
-        let end: ListResponse["end"];
-        // To the end of the stream: one that is left early keeps its deadline's timer.
-        for await (const chunk of store.list(request, callOptions(caller))) {
-          for (const item of chunk.items) items.push(storedFrom(item));
-          end = chunk.end ?? end;
-        }
-        if (end === undefined) throw new ConnectError("the list ended without its mark", Code.DataLoss);
-        return {
-          items,
-          revision: end.mark?.revision ?? 0n,
-          epoch: end.mark?.epoch ?? "",
-          continueToken: end.continueToken,
-          remaining: end.remaining,
-        };
+        return await pageOf(request, caller);
       }),
 
     async *watch(watch): AsyncIterable<WatchFrame> {
@@ -177,7 +187,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
         progressEveryMs,
       };
       try {
-        for await (const { frame } of store.watch(request, { signal: watch.signal, timeoutMs: 0 })) {
+        for await (const { frame } of store.watch(request, { ...watchOptions, signal: watch.signal })) {
           const read = frameFrom(frame);
           if (read !== undefined) yield read;
         }
@@ -192,7 +202,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
       call({ verb: "create", key, uid: () => uid, caller }, async (context) => {
         const object = { key, uid, json };
         const request = { context, resource, object };
-        const response = await repeatable(idempotentWrites, () => store.create(request, callOptions(caller)));
+        const response = await store.create(request, writeOptions(caller));
         return written(response.object, key, json);
       }),
 
@@ -205,7 +215,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
           preconditions: preconditionsOf(preconditions),
           returnCurrentOnConflict: true,
         };
-        const response = await repeatable(idempotentWrites, () => store.update(request, callOptions(caller)));
+        const response = await store.update(request, writeOptions(caller));
         return written(response.object, key, json);
       }),
 
@@ -218,7 +228,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
           preconditions: preconditionsOf(preconditions),
           returnCurrentOnConflict: true,
         };
-        const response = await repeatable(idempotentWrites, () => store.delete(request, callOptions(caller)));
+        const response = await store.delete(request, writeOptions(caller));
         return written(response.object, key, new Uint8Array());
       }),
 
@@ -260,7 +270,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
     currentRevision: (caller) =>
       call({ verb: "get", caller }, async (context) => {
         const request = { context, resource };
-        const response = await repeatable(true, () => store.currentRevision(request, callOptions(caller)));
+        const response = await store.currentRevision(request, readOptions(caller));
         const { mark, lastChange } = response;
         return { revision: mark?.revision ?? 0n, lastChange: lastChange === 0n ? undefined : lastChange };
       }),
@@ -348,4 +358,12 @@ function preconditionsOf(preconditions: WritePreconditions) {
 
 function callOptions(call: CallContext): CallOptions {
   return { signal: call.signal, timeoutMs: call.timeoutMs };
+}
+
+/** For calls that are made again if they were lost. */
+const contextValues = createContextValues().set(repeatable, true);
+const watchOptions: CallOptions = { timeoutMs: 0, contextValues };
+
+function readOptions(call: CallContext): CallOptions {
+  return { signal: call.signal, timeoutMs: call.timeoutMs, contextValues };
 }

@@ -4,18 +4,20 @@
  *        ┌──────── hello ───────┐
  *   opening ── UNIMPLEMENTED ─► plain       (asked again after a while: a newer store may offer it)
  *        ▲                      │
- *        └── back-off ◄── broken ◄── open ── old enough ─► its successor opens, then it leaves
+ *        └── back-off ◄── broken ◄── open
  *
- * While there is no session, or no room in it, calls are made one RPC at a time. Streams always are.
+ * While there is no session, or no room in it, calls are made one RPC at a time. Streams always are. A
+ * call whose session broke is made once more if a second time does no harm.
  */
 import { create, type DescMessage, type DescMethodUnary } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Transport, type UnaryResponse } from "@connectrpc/connect";
-import { openSession, type Session } from "./session.ts";
+import { openSession, type Session, SessionBroken } from "./session.ts";
 import type { OpenSessionStream } from "./session-stream.ts";
+import { repeatable } from "./unreceived.ts";
 
 /** A transport with a life. */
 export interface SessionTransport extends Transport {
-  /** How many sessions are open: one, or none, and for a while its predecessor. */
+  /** How many sessions are open: one, or none. */
   sessions(): number;
   /** Ends its session, and opens no other. */
   close(): void;
@@ -34,8 +36,6 @@ const minBackoffMs = 50;
 const maxBackoffMs = 5_000;
 /** A store that doesn't offer sessions is asked again after this long. */
 const refusedMs = 60_000;
-/** A session is replaced when it is this old, so that load spreads over a store's endpoints. */
-const maxAgeMs = 10 * 60_000;
 
 /** Makes a transport. Its first session opens with its first call. */
 export function createSessionTransport({ plain, open, maxMessageBytes }: SessionTransportOptions): SessionTransport {
@@ -43,31 +43,27 @@ export function createSessionTransport({ plain, open, maxMessageBytes }: Session
   let current: Session | undefined;
   let backoffMs = minBackoffMs;
   let nextAttempt: number | undefined = 0;
-  let replaceAt = 0;
   let isClosed = false;
 
   function session(): Session | undefined {
     if (isClosed) return undefined;
     const now = performance.now();
-    const isDue = current?.isOpen !== true || now >= replaceAt;
-    if (isDue && nextAttempt !== undefined && now >= nextAttempt) {
+    if (current?.isOpen !== true && nextAttempt !== undefined && now >= nextAttempt) {
       nextAttempt = undefined;
       void keepOne();
     }
     return current?.isOpen === true ? current : undefined;
   }
 
-  /** Opens a session, which takes the place of the present one; when it fails, the next attempt waits. */
+  /** Opens a session; when it fails, the next attempt waits. */
   async function keepOne(): Promise<void> {
     const opening = openSession({ open, maxMessageBytes });
     sessions.add(opening);
     void opening.ended.then(() => sessions.delete(opening));
     try {
       await opening.opened;
-      current?.leave();
       current = opening;
       backoffMs = minBackoffMs;
-      replaceAt = performance.now() + maxAgeMs;
       nextAttempt = 0;
     } catch (error) {
       const isRefused = ConnectError.from(error).code === Code.Unimplemented;
@@ -80,8 +76,12 @@ export function createSessionTransport({ plain, open, maxMessageBytes }: Session
     async unary(method, signal, timeoutMs, header, input, contextValues) {
       const open = session();
       if (!open?.hasRoom) return await plain.unary(method, signal, timeoutMs, header, input, contextValues);
-      const message = await open.call(method, create(method.input, input), { signal, timeoutMs });
-      return new Answer(method, message);
+      try {
+        return new Answer(method, await open.call(method, create(method.input, input), { signal, timeoutMs }));
+      } catch (error) {
+        if (!(error instanceof SessionBroken && contextValues?.get(repeatable))) throw error;
+        return await plain.unary(method, signal, timeoutMs, header, input, contextValues);
+      }
     },
     stream: (...call) => plain.stream(...call),
     sessions: () => [...sessions].filter((one) => one.isOpen).length,

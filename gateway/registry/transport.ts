@@ -8,7 +8,7 @@
  */
 import { readFileSync } from "node:fs";
 import type { ClientSessionOptions, Http2Session, SecureClientSessionOptions } from "node:http2";
-import { connect } from "node:net";
+import { connect, isIP, type LookupFunction } from "node:net";
 import type { Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { sessionStreams } from "./session-stream.ts";
@@ -18,6 +18,8 @@ import { createSessionTransport } from "./session-transport.ts";
 export interface StoreAddress {
   /** `unix:/path/of/socket` or `host:port`. */
   readonly address: string;
+  /** The IP address that is dialled for the host. Undefined: Node looks it up. */
+  readonly ip?: string | undefined;
   readonly protocol: "grpc" | "connect";
   /** Undefined: no TLS, which is for unix sockets and loopback. */
   readonly tls: StoreTls | undefined;
@@ -116,13 +118,25 @@ function nodeOptions(store: StoreAddress): ClientSessionOptions | SecureClientSe
     const path = store.address.slice("unix:".length);
     return { createConnection: () => connect(path) };
   }
-  if (store.tls === undefined) return {};
+  const { ip } = store;
+  // The name stays what it is for TLS and for the request's authority.
+  const dialled = ip === undefined ? {} : { lookup: fixedLookup(ip) };
+  if (store.tls === undefined) return dialled;
   const { caFile, certFile, keyFile, serverName } = store.tls;
   return {
+    ...dialled,
     ca: readFileSync(caFile),
     cert: readFileSync(certFile),
     key: readFileSync(keyFile),
     minVersion: "TLSv1.2",
     ...(serverName === "" ? {} : { servername: serverName }),
+  };
+}
+
+function fixedLookup(address: string): LookupFunction {
+  const family = isIP(address);
+  return (_host, { all }, callback) => {
+    if (all === true) callback(null, [{ address, family }]);
+    else callback(null, address, family);
   };
 }

@@ -16,8 +16,8 @@ import { runKubectl } from "./kubectl.ts";
 
 /** What is started. */
 export interface GatewayProcessOptions {
-  /** As in the document: name, address, and what is not by default. */
-  readonly stores: readonly { readonly name: string; readonly address: string; readonly [field: string]: unknown }[];
+  /** As in the document: name, address (or addresses), and what is not by default. */
+  readonly stores: readonly { readonly name: string; readonly [field: string]: unknown }[];
   /** Resources that must be served before the test begins, `notes.example.com`. */
   readonly serves: readonly string[];
   /** More sections of the document. */
