@@ -10,12 +10,28 @@ import { formatMachine, formatTable, type Outcome, thisMachine } from "./report.
 import { missed, type Row } from "./row.ts";
 import { bodies } from "./rows/bodies.ts";
 import { definitions } from "./rows/definitions.ts";
+import { discovery } from "./rows/discovery.ts";
 import { fields } from "./rows/fields.ts";
+import { memory } from "./rows/memory.ts";
 import { metrics } from "./rows/metrics.ts";
 import { reads } from "./rows/reads.ts";
 import { session } from "./rows/session.ts";
+import { watch } from "./rows/watch.ts";
+import { writes } from "./rows/writes.ts";
 
-const rows: readonly Row[] = [definitions, bodies, fields, metrics, reads, session];
+const rows: readonly Row[] = [
+  definitions,
+  bodies,
+  fields,
+  metrics,
+  reads,
+  writes,
+  watch,
+  memory,
+  discovery,
+
+  session,
+];
 
 process.exitCode = await main(process.argv.slice(2));
 

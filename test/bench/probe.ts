@@ -1,11 +1,12 @@
 /**
- * Loaded into the gateway's process by `--import`: measures its event loop, and answers over the
- * channel to its parent.
+ * Loaded into the gateway's process by `--import`: measures its event loop, counts who connects, and
+ * answers over the channel to its parent.
  *
  * The histogram of delays holds the time between two turns of a 10 ms timer, so 10 ms is an idle loop
  * and each figure is that much too high rather than too low. The other one holds what the thread
  * computed between such turns: unlike the delay, it is the same on a machine that others keep busy.
  */
+import { subscribe } from "node:diagnostics_channel";
 import { createHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 
 /** What was measured since the last reading, in ms. */
@@ -15,6 +16,8 @@ export interface LoopReading {
   readonly max: number;
   readonly busyP99: number;
   readonly busyMax: number;
+  /** Connections that came in. */
+  readonly connections: number;
 }
 
 const resolution = 10;
@@ -28,6 +31,11 @@ setInterval(() => {
   busy.record(Math.max(1, now - before));
   before = now;
 }, resolution).unref();
+
+let connections = 0;
+subscribe("net.server.socket", () => {
+  connections++;
+});
 
 function threadMicros(): number {
   const { user, system } = process.threadCpuUsage();
@@ -43,8 +51,10 @@ process.on("message", (message) => {
     max: ms(delay.max),
     busyP99: busy.percentile(99) / 1000,
     busyMax: busy.max / 1000,
+    connections,
   };
   delay.reset();
   busy.reset();
+  connections = 0;
   process.send?.(reading);
 });

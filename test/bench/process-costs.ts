@@ -1,6 +1,6 @@
 /** What processes have cost so far, read from the operating system. Linux: elsewhere there is no /proc. */
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 
 /** Clock ticks a second, in which /proc counts. */
 let ticks: number | undefined;
@@ -41,11 +41,29 @@ function statOf(pid: number): (field: number) => number {
   return (field) => Number(fields[field - 3]);
 }
 
-/** Gives the largest resident size that each process has had, summed, in MiB. @throws Error if one is gone. */
+/** Gives the resident size of processes, summed, in MiB: what several share counts for each. @throws Error if one is gone. */
+export function residentMiB(pids: readonly number[]): number {
+  return sizeMiB(pids, "VmRSS");
+}
+
+/**
+ * Gives the largest resident size that each process has had, summed, in MiB: since it began, or since
+ * forgetPeak(). @throws Error if one is gone.
+ */
 export function peakMiB(pids: readonly number[]): number {
+  return sizeMiB(pids, "VmHWM");
+}
+
+/** Begins anew with what processes use now. @throws Error if one is gone. */
+export function forgetPeak(pids: readonly number[]): void {
+  for (const pid of pids) writeFileSync(`/proc/${pid}/clear_refs`, "5");
+}
+
+function sizeMiB(pids: readonly number[], field: "VmRSS" | "VmHWM"): number {
   let kib = 0;
   for (const pid of pids) {
-    kib += Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    kib += Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]);
   }
   return kib / 1024;
 }

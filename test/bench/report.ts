@@ -98,9 +98,9 @@ function cells(figure: Figure): readonly string[] {
 function targetText(target: Figure["target"]): string {
   const { atMost, limitRatio, peerRatio } = target ?? {};
   return [
-    ...(atMost === undefined ? [] : [`≤ ${atMost}`]),
-    ...(limitRatio === undefined ? [] : [`limit ≥ ${limitRatio}`]),
-    ...(peerRatio === undefined ? [] : [`peer ≥ ${peerRatio}`]),
+    ...(atMost === undefined ? [] : [`≤ ${number(atMost)}`]),
+    ...(limitRatio === undefined ? [] : [`limit ≥ ${number(limitRatio)}`]),
+    ...(peerRatio === undefined ? [] : [`peer ≥ ${number(peerRatio)}`]),
   ].join(", ");
 }
 

@@ -42,7 +42,7 @@ export function missed({ annex, limit, peer, target = {} }: Figure): readonly st
     ["peer", peer, target.peerRatio],
   ] as const) {
     if (wanted === undefined || other === undefined) continue;
-    if (!(other / annex >= wanted)) misses.push(`${name} ÷ annex below ${wanted}`);
+    if (!(other / annex >= wanted)) misses.push(`${name} ÷ annex below ${Number(wanted.toPrecision(3))}`);
   }
   return misses;
 }

@@ -20,11 +20,19 @@ import type { LoopReading } from "./probe.ts";
 export interface Subject {
   /** Gateway and stores. */
   pids(): readonly number[];
+  /** `https://127.0.0.1:PORT`. */
+  readonly url: string;
+  /** Where the first store keeps its data. */
+  readonly dataDir: string;
   /** What another server needs to be met by the same clients. */
   readonly serving: { readonly certFile: string; readonly keyFile: string; readonly credentials: Credentials };
   client(options?: Pick<ClientOptions, "http2" | "connections">): Client;
   /** Starts another store beside those that are served; the gateway is told as its owner would. */
   addStore(crds: string): Promise<void>;
+  /** Starts a gateway that takes the place of the one before, as a rolling update does: that one is the caller's to end. */
+  startNext(): Promise<{ endOld(): Promise<void> }>;
+  /** Kills every store; none comes back. */
+  killStores(): Promise<void>;
   /** What the event loop did since the last call. */
   loop(): Promise<LoopReading>;
   stop(): Promise<void>;
@@ -34,8 +42,17 @@ const probe = new URL("./probe.ts", import.meta.url).href;
 /** Flags for the gateway's Node, such as `--cpu-prof`. */
 const nodeFlags = (process.env["BENCH_NODE_FLAGS"] ?? "").split(" ").filter((flag) => flag !== "");
 
+/** What is started. */
+export interface SubjectOptions {
+  /** A file or folder of definitions. */
+  readonly crds: string;
+  readonly http2?: boolean;
+  /** Sections of its configuration that it is given besides; `authentication` is added to. */
+  readonly config?: Partial<Record<"authentication" | "authorization" | "cluster" | "shutdown", object>>;
+}
+
 /** Starts a gateway in front of a store that serves the definitions. */
-export async function startSubject({ crds, http2 = false }: { crds: string; http2?: boolean }): Promise<Subject> {
+export async function startSubject({ crds, http2 = false, config = {} }: SubjectOptions): Promise<Subject> {
   const folder = mkdtempSync(join(tmpdir(), "annex-bench-"));
   const authority = await createAuthority("bench-ca");
   const serving = await issueServerCertificate(authority, { names: ["localhost"], ips: ["127.0.0.1"] });
@@ -46,7 +63,7 @@ export async function startSubject({ crds, http2 = false }: { crds: string; http
 
   const stores: ChildProcess[] = [];
   const addresses: string[] = [];
-  const config = join(folder, "gateway.yaml");
+  const file = join(folder, "gateway.yaml");
   async function startStore(path: string): Promise<void> {
     const address = `unix:${join(folder, `${stores.length}.sock`)}`;
     const data = join(folder, `data-${stores.length}`);
@@ -54,31 +71,42 @@ export async function startSubject({ crds, http2 = false }: { crds: string; http
     await firstLine(child);
     stores.push(child);
     addresses.push(address);
-    writeFileSync(config, configFor(addresses, http2));
+    writeFileSync(file, configFor(addresses, http2, config));
   }
 
   await startStore(crds);
-  const gateway = start([...nodeFlags, "--import", probe, annexBin, "gateway", "--config", config]);
-  const ready = await firstLine(gateway);
-  const url = /^ready (\S+)$/.exec(ready)?.[1] ?? "";
+  async function startGateway(): Promise<{ gateway: ChildProcess; url: string }> {
+    const gateway = start([...nodeFlags, "--import", probe, annexBin, "gateway", "--config", file]);
+    const url = /^ready (\S+)$/.exec(await firstLine(gateway))?.[1] ?? "";
+    return { gateway, url };
+  }
+  let { gateway, url } = await startGateway();
   const credentials = { ca: authority.cert, cert: admin.cert, key: admin.key };
   return {
+    get url() {
+      return url;
+    },
+    dataDir: join(folder, "data-0"),
     serving: { certFile: join(folder, "tls.crt"), keyFile: join(folder, "tls.key"), credentials },
     pids: () => [gateway, ...stores].map(({ pid }) => pid as number),
     client: (options = {}) => createClient({ url, credentials, ...options }),
     addStore: startStore,
+    async startNext() {
+      const old = gateway;
+      ({ gateway, url } = await startGateway());
+      return { endOld: () => end(old, "SIGTERM") };
+    },
     async loop() {
       const reading = once(gateway, "message");
       gateway.send("read the event loop");
       const [value] = await reading;
       return value as LoopReading;
     },
+    async killStores() {
+      for (const child of stores.splice(0)) await end(child, "SIGKILL");
+    },
     async stop() {
-      for (const child of [gateway, ...stores]) {
-        const ended = once(child, "close");
-        child.kill("SIGTERM");
-        await ended;
-      }
+      for (const child of [gateway, ...stores]) await end(child, "SIGTERM");
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -87,6 +115,12 @@ export async function startSubject({ crds, http2 = false }: { crds: string; http
 /** By the channel a process ends with us, even if we are killed. */
 function start(args: readonly string[]): ChildProcess {
   return spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit", "ipc"] });
+}
+
+async function end(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+  const ended = once(child, "close");
+  child.kill(signal);
+  await ended;
 }
 
 async function firstLine(child: ChildProcess): Promise<string> {
@@ -99,14 +133,16 @@ async function firstLine(child: ChildProcess): Promise<string> {
   return line as string;
 }
 
-function configFor(addresses: readonly string[], http2: boolean): string {
-  const stores = addresses.map((address, index) => `{name: s${index}, address: "${address}", protocol: connect}`);
-  return `apiVersion: gateway.annex.dev/v1alpha1
-kind: GatewayConfiguration
-listen: {host: 127.0.0.1, port: 0, http2: ${http2}, certFile: tls.crt, keyFile: tls.key}
-authentication: {clientCAFile: ca.crt}
-stores: [${stores.join(", ")}]
-shutdown: {deadlineSeconds: 1}
-log: {level: error}
-`;
+function configFor(addresses: readonly string[], http2: boolean, config: SubjectOptions["config"]): string {
+  // JSON is YAML too.
+  return JSON.stringify({
+    apiVersion: "gateway.annex.dev/v1alpha1",
+    kind: "GatewayConfiguration",
+    listen: { host: "127.0.0.1", port: 0, http2, certFile: "tls.crt", keyFile: "tls.key" },
+    shutdown: { deadlineSeconds: 1 },
+    ...config,
+    authentication: { clientCAFile: "ca.crt", ...config?.authentication },
+    stores: addresses.map((address, index) => ({ name: `s${index}`, address, protocol: "connect" })),
+    log: { level: "error" },
+  });
 }

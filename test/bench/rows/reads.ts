@@ -1,130 +1,136 @@
 /**
- * Reads over 64 connections: what a get and a list cost the gateway and its store, against a raw server
- * that gives the same bytes.
+ * Reads: what a get and a list cost all processes that serve, beside the raw server that sends the same bytes and
+ * sample-apiserver with the same objects.
  *
- * The figures are CPU, read from the operating system, so that who asks counts for nothing and a busy
- * machine for little.
+ * The figures are CPU, read from the operating system, so that who asks counts for nothing and a busy machine for
+ * little. Compressed answers have no limit: a raw server would have compressed once and for all.
  */
-import { fork } from "node:child_process";
-import { once } from "node:events";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { root } from "../../support/checkout.ts";
-import { type Client, createClient } from "../../support/client.ts";
-import { cpuSeconds } from "../process-costs.ts";
-import type { RawAnswers } from "../raw-server.ts";
-import type { Figure, Row } from "../row.ts";
-import { type Subject, startSubject } from "../subject.ts";
+import { type AnnexColumn, type Column, type Columns, flundersIn, type Limit, startColumns } from "../columns.ts";
+import { type Cost, costOf } from "../costs.ts";
+import { fill } from "../flunders.ts";
+import { type Load, startLoad, usualConnections } from "../load/load.ts";
+import { type Beside, inRounds, medians } from "../rounds.ts";
+import type { Figure, Row, Target } from "../row.ts";
 
-const connections = 64;
-const objects = 1_000;
-const widgets = "/apis/example.annex.dev/v1/namespaces/default/widgets";
+const rounds = 3;
+const warmUpSeconds = 0.4;
 
-/** One kind of read. The ratio is the least of the limit's CPU over ours. */
+/** One kind of read. */
 interface Kind {
   readonly what: string;
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly requests: number;
-  readonly limitRatio?: number;
+  readonly seconds?: number;
+  /** Default: as usual. A heavy answer in many connections would only fill memory. */
+  readonly connections?: number;
+  readonly pages?: boolean;
+  readonly target?: Target;
 }
 
-const table = { accept: "application/json;as=Table;v=v1;g=meta.k8s.io,application/json" };
+const get = (namespace: string, version = "") => `${flundersIn(namespace)}/o-7${version}`;
+const atZero = "?resourceVersion=0";
+const gzip = { "Accept-Encoding": "gzip" };
+const table = { Accept: "application/json;as=Table;v=v1;g=meta.k8s.io,application/json" };
+const lists = flundersIn("small");
+const many = `${flundersIn("many")}?limit=500`;
+
 const kinds: readonly Kind[] = [
-  { what: 'get, resourceVersion=""', path: `${widgets}/w7`, requests: 20_000, limitRatio: 0.4 },
-  { what: "get, resourceVersion=0", path: `${widgets}/w7?resourceVersion=0`, requests: 20_000, limitRatio: 0.5 },
-  { what: "list of 1,000", path: widgets, requests: 400, limitRatio: 0.7 },
-  { what: "list of 1,000, in chunks of 500, the first", path: `${widgets}?limit=500`, requests: 400, limitRatio: 0.6 },
-  { what: "Table of 1,000", path: widgets, headers: table, requests: 60 },
+  { what: 'get "", 1 KB', path: get("small"), target: { limitRatio: 0.4, peerRatio: 6 } },
+  { what: "get 0, 1 KB", path: get("small", atZero), target: { limitRatio: 0.5, peerRatio: 3 } },
+  { what: 'get "", 10 KB', path: get("large") },
+  { what: "get 0, 10 KB", path: get("large", atZero) },
+  { what: "list of 1,000 × 1 KB", path: lists, target: { limitRatio: 0.7, peerRatio: 8 } },
+  { what: "list of 1,000 × 1 KB, gzip", path: lists, headers: gzip },
+  { what: "list of 100 × 10 KB", path: flundersIn("large") },
+  { what: "list of 100 × 10 KB, gzip", path: flundersIn("large"), headers: gzip },
+  {
+    ...{ what: "list of 10,000 × 1 KB in chunks of 500", path: many, pages: true, connections: 16 },
+    target: { limitRatio: 0.6, peerRatio: 10 },
+  },
+  { what: "Table of 1,000", path: lists, headers: table, target: { peerRatio: 6 } },
+];
+/** Over one HTTP/2 connection, as an aggregator's. */
+const kindsHttp2: readonly Kind[] = [
+  { what: 'get "", 1 KB, HTTP/2', path: get("small") },
+  { what: "get 0, 1 KB, HTTP/2", path: get("small", atZero) },
+  { what: "list of 1,000 × 1 KB, HTTP/2", path: lists },
 ];
 
 export const reads: Row = {
   name: "reads",
-  about: `reads of objects of 1 KB over ${connections} connections, HTTP/1.1`,
-  async run() {
-    const subject = await startSubject({ crds: join(root, "stores/sql/examples") });
-    const client = subject.client({ connections });
-    const figures: Figure[] = [];
+  about: `CPU of a read, ${usualConnections} in flight, each over a connection of HTTP/1.1 or all over one of HTTP/2`,
+  async run(skip) {
+    const load = startLoad();
+    const columns = await startColumns(skip);
     try {
-      await fill(client);
-      for (const { what, requests, limitRatio, ...asked } of kinds) {
-        const { body } = await client.ask(asked);
-        const annex = await costOf(client, asked, requests, subject.pids());
-        const limit = await limitOf(subject, asked.path, body, requests);
-        figures.push({
-          what: `${what}: CPU`,
-          unit: "µs",
-          annex,
-          limit,
-          ...(limitRatio === undefined ? {} : { target: { limitRatio } }),
-        });
+      for (const column of [columns.annex, ...(columns.peer === undefined ? [] : [columns.peer])]) {
+        await fill(load, column, { namespace: "small", count: 1_000, bytes: 1_000 });
+        await fill(load, column, { namespace: "many", count: 10_000, bytes: 1_000 });
+        await fill(load, column, { namespace: "large", count: 100, bytes: 10_000 });
       }
+      const figures = await measured(load, columns, { kinds, http2: false });
+      const annex = await columns.startAnnex(true);
+      await fill(load, annex, { namespace: "small", count: 1_000, bytes: 1_000 });
+      return [...figures, ...(await measured(load, { ...columns, annex }, { kinds: kindsHttp2, http2: true }))];
     } finally {
-      client.close();
-      await subject.stop();
+      await load.stop();
+      await columns.stop();
     }
-    return figures;
   },
 };
 
-/** Creates the objects, each of about 1 KB. */
-async function fill(client: Client): Promise<void> {
-  for (let tries = 0; (await client.ask({ path: widgets })).status !== 200; tries++) {
-    if (tries > 500) throw new Error("the widgets are not served");
-    await new Promise<void>((resolve) => setTimeout(resolve, 20));
-  }
-  let next = 0;
-  await inParallel(async () => {
-    while (next < objects) {
-      const name = `w${next++}`;
-      const spec = { color: "red", options: { text: "x".repeat(500) } };
-      const body = JSON.stringify({ apiVersion: "example.annex.dev/v1", kind: "Widget", metadata: { name }, spec });
-      const headers = { "content-type": "application/json" };
-      const { status } = await client.ask({ method: "POST", path: widgets, headers, body });
-      if (status !== 201) throw new Error(`a create: ${status}`);
-    }
-  });
-}
-
-/** Gives the CPU of processes for one request, in µs. */
-async function costOf(
-  client: Client,
-  asked: { readonly path: string; readonly headers?: Readonly<Record<string, string>> },
-  requests: number,
-  pids: readonly number[],
-): Promise<number> {
-  const run = async (count: number) => {
-    let left = count;
-    await inParallel(async () => {
-      while (left-- > 0) {
-        const { status } = await client.ask(asked);
-        if (status !== 200) throw new Error(`${asked.path}: ${status}`);
-      }
+async function measured(
+  load: Load,
+  { annex, peer, startLimit }: Pick<Columns, "annex" | "peer" | "startLimit">,
+  has: { readonly kinds: readonly Kind[]; readonly http2: boolean },
+): Promise<readonly Figure[]> {
+  const limit = await startLimit(has.http2);
+  const figures: Figure[] = [];
+  for (const kind of has.kinds) {
+    const { what, target } = kind;
+    const isCompressed = kind.headers === gzip;
+    if (!isCompressed) await teach(limit, annex, kind);
+    const compared: Beside<Column> = {
+      annex,
+      ...(isCompressed ? {} : { limit }),
+      ...(peer === undefined ? {} : { peer }),
+    };
+    const costs = await inRounds(rounds, compared, (column) => costIn(load, column, kind, has.http2));
+    figures.push({
+      what,
+      unit: "µs",
+      ...medians(costs, ({ cpuMicros }) => cpuMicros),
+      ...(target === undefined ? {} : { target }),
     });
-  };
-  await run(Math.ceil(requests / 4));
-  const before = cpuSeconds(pids);
-  await run(requests);
-  return ((cpuSeconds(pids) - before) / requests) * 1e6;
-}
-
-async function limitOf(subject: Subject, path: string, body: string, requests: number): Promise<number> {
-  const { certFile, keyFile, credentials } = subject.serving;
-  const server = fork(fileURLToPath(new URL("../raw-server.ts", import.meta.url)));
-  try {
-    const answers: RawAnswers = { certFile, keyFile, answers: { [path]: body } };
-    server.send(answers);
-    const [port] = await once(server, "message");
-    const client = createClient({ url: `https://localhost:${port}`, credentials, connections });
-    const cost = await costOf(client, { path }, requests, [server.pid as number]);
-    client.close();
-    return cost;
-  } finally {
-    server.kill();
-    await once(server, "close");
   }
+  return figures;
 }
 
-async function inParallel(work: () => Promise<void>): Promise<void> {
-  await Promise.all(Array.from({ length: connections }, work));
+async function costIn(load: Load, column: Column, kind: Kind, http2: boolean): Promise<Cost> {
+  const { path, headers = {}, seconds = 1, connections = usualConnections, pages = false } = kind;
+  const asked = { path, headers, connections, pages, http2 };
+  await load.request({ target: column.target, ...asked, until: { seconds: warmUpSeconds } });
+  return await costOf(load, column, { ...asked, until: { seconds } });
+}
+
+/** Tells a raw server what Annex answers, every page of it. */
+async function teach(
+  limit: Limit,
+  { subject }: AnnexColumn,
+  { path, headers = {}, pages = false }: Kind,
+): Promise<void> {
+  const client = subject.client();
+  const answers: Record<string, string> = {};
+  try {
+    for (let next: string | undefined = path; next !== undefined; ) {
+      const { status, body } = await client.ask({ path: next, headers });
+      if (status !== 200) throw new Error(`${next}: ${status} ${body}`);
+      answers[next] = body;
+      const token = pages ? /"continue":"([^"]+)"/.exec(body.slice(-1024))?.[1] : undefined;
+      next = token === undefined ? undefined : `${path}&continue=${encodeURIComponent(token)}`;
+    }
+  } finally {
+    client.close();
+  }
+  limit.tell({ answers });
 }

@@ -10,6 +10,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { alternating, median } from "../rounds.ts";
 import type { Figure, Row } from "../row.ts";
 import type { Work } from "../session/caller.ts";
 import { issueTls, type Pair, startPair, type Way } from "../session/pair.ts";
@@ -79,22 +80,4 @@ async function waits(pair: Pair): Promise<readonly Figure[]> {
     { what: "p99 beside a stream of 1 MB calls, by that alone", ...times(large) },
     { what: "p99 beside calls that hang, by that alone", ...times(hanging) },
   ];
-}
-
-/** Measures each in turn, for some rounds. Gives one figure of each. */
-async function alternating<K extends string>(
-  count: number,
-  figureOf: (values: readonly number[]) => number,
-  measures: Record<K, () => Promise<number>>,
-): Promise<Record<K, number>> {
-  const names = Object.keys(measures) as K[];
-  const seen = new Map(names.map((name) => [name, [] as number[]]));
-  for (let round = 0; round < count; round++) {
-    for (const name of names) seen.get(name)?.push(await measures[name]());
-  }
-  return Object.fromEntries(names.map((name) => [name, figureOf(seen.get(name) ?? [])])) as Record<K, number>;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 }

@@ -1,0 +1,144 @@
+/**
+ * Watches: what one delivered event costs all processes that serve, and how long after the write was sent it arrives,
+ * with a thousand watchers of one collection. The limit writes a ready event to as many raw connections, at once and
+ * by itself, at the same rate.
+ *
+ * The CPU holds that of the writes: a thousandth of what they bring about.
+ */
+import { setTimeout as pause } from "node:timers/promises";
+import { type AnnexColumn, type Column, flundersIn, type Limit, startColumns } from "../columns.ts";
+import { fill, update } from "../flunders.ts";
+import { type Load, startLoad, usualConnections } from "../load/load.ts";
+import { cpuSeconds } from "../process-costs.ts";
+import { type Beside, inRounds, medians } from "../rounds.ts";
+import type { Figure, Row, Target } from "../row.ts";
+
+const watchers = 1_000;
+const rounds = 3;
+const seconds = 4;
+const bytes = 1_000;
+const namespace = "watched";
+/** After so long without an event none is expected any more. */
+const silentMs = 4_000;
+const lookMs = 100;
+
+/** One rate, and what must hold there: of the CPU, and of the delay's p99. */
+interface Rate {
+  readonly perSecond: number;
+  readonly cpu: Target;
+  readonly delay: Target;
+}
+const rates: readonly Rate[] = [
+  { perSecond: 20, cpu: { limitRatio: 0.6, peerRatio: 2 }, delay: { peerRatio: 2 } },
+  { perSecond: 100, cpu: { limitRatio: 1, peerRatio: 4 }, delay: { peerRatio: 1 } },
+];
+
+/** A column that is watched, and how events come about there. */
+interface Watched {
+  readonly column: Column;
+  /** Writes for some seconds; who can't keep up takes longer. */
+  write(perSecond: number): Promise<{ readonly operations: number; readonly seconds: number }>;
+}
+
+/** What came of it. */
+interface Delivery {
+  readonly cpuMicros: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly perSecond: number;
+}
+
+export const watch: Row = {
+  name: "watch",
+  about: `${watchers} watchers of objects of 1 KB, a connection of HTTP/1.1 each; the delay is from a write's sending`,
+  async run(skip) {
+    // Who reads is another process than who writes: neither waits for the other.
+    const [reader, writer] = [startLoad(), startLoad()];
+    const columns = await startColumns(skip);
+    try {
+      const limit = await columns.startLimit();
+      const { annex, peer } = columns;
+      const watched: Beside<Watched> = {
+        annex: await watching({ reader, writer, column: annex }),
+        limit: await watchingLimit(reader, limit, annex),
+        ...(peer === undefined ? {} : { peer: await watching({ reader, writer, column: peer }) }),
+      };
+      const figures: Figure[] = [];
+      for (const { perSecond, cpu, delay } of rates) {
+        const seen = await inRounds(rounds, watched, (one) => delivered(reader, one, perSecond));
+        const what = `${perSecond} writes/s`;
+        const { annex, peer } = medians(seen, ({ p99Ms }) => p99Ms);
+        figures.push(
+          { what: `${what}: CPU of an event`, unit: "µs", ...medians(seen, ({ cpuMicros }) => cpuMicros), target: cpu },
+          { what: `${what}: delay, p50`, unit: "ms", ...medians(seen, ({ p50Ms }) => p50Ms) },
+          { what: `${what}: delay, p99`, unit: "ms", annex, ...(peer === undefined ? {} : { peer }), target: delay },
+          {
+            ...{ what: `${what}: events delivered`, unit: "/s" },
+            ...medians(seen, (one) => one.perSecond),
+          },
+        );
+      }
+      return figures;
+    } finally {
+      await reader.stop();
+      await writer.stop();
+      await columns.stop();
+    }
+  },
+};
+
+async function watching(has: { reader: Load; writer: Load; column: Column }): Promise<Watched> {
+  const { reader, writer, column } = has;
+  const { target } = column;
+  // While there is nothing, a watch has nothing to begin with.
+  await reader.watch({ target, path: `${flundersIn(namespace)}?watch=1`, watchers });
+  await fill(writer, column, { namespace, count: usualConnections, bytes });
+  const asked = { target, ...update(namespace, bytes) };
+  return {
+    column,
+    write: (perSecond) => writer.request({ ...asked, perSecond, until: { operations: perSecond * seconds } }),
+  };
+}
+
+async function watchingLimit(reader: Load, limit: Limit, { subject }: AnnexColumn): Promise<Watched> {
+  await reader.watch({ target: limit.target, path: "/", watchers });
+  const client = subject.client();
+  const { body } = await client.ask({ path: `${flundersIn(namespace)}/o-0` });
+  client.close();
+  return {
+    column: limit,
+    async write(perSecond) {
+      const began = performance.now();
+      const operations = perSecond * seconds;
+      for (let number = 0; number < operations; number++) {
+        await pause(Math.max(0, began + (number * 1000) / perSecond - performance.now()));
+        const object = body.trim().replace(/"@\d+@/, `"@${process.hrtime.bigint() / 1000n}@`);
+        limit.tell({ event: `{"type":"MODIFIED","object":${object}}\n` });
+      }
+      return { operations, seconds };
+    },
+  };
+}
+
+async function delivered(reader: Load, { column, write }: Watched, perSecond: number): Promise<Delivery> {
+  await untilSilent(reader);
+  await reader.takeDelays();
+  const before = cpuSeconds(column.pids());
+  const written = await write(perSecond);
+  await untilSilent(reader, written.operations * watchers);
+  const spent = cpuSeconds(column.pids()) - before;
+  const { events, p50Ms, p99Ms } = await reader.takeDelays();
+  return { cpuMicros: (spent / events) * 1e6, p50Ms, p99Ms, perSecond: events / written.seconds };
+}
+
+/** Waits until so many events have come since they were taken, or none comes any more. */
+async function untilSilent(reader: Load, wanted = Number.POSITIVE_INFINITY): Promise<void> {
+  let [seen, since] = [-1, performance.now()];
+  for (;;) {
+    const events = await reader.seen();
+    if (events >= wanted) return;
+    if (events !== seen) [seen, since] = [events, performance.now()];
+    if (performance.now() - since > silentMs) return;
+    await pause(lookMs);
+  }
+}
