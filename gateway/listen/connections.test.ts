@@ -39,6 +39,20 @@ describe("drain()", () => {
     assert.equal(refusals, 8);
   });
 
+  test("takes in the connections that wait to be accepted", async (t) => {
+    const started = await start(t, () => textAnswer("x"), { times: { quietMs: 10_000 } });
+    const clients = Array.from({ length: 20 }, async () => {
+      const { ask, close } = await client(started, "1.1");
+      const { body } = await ask();
+      close();
+      return body;
+    });
+    // They have asked the kernel for a connection, and nobody has seen them yet.
+    await Promise.resolve();
+    await started.listener.drain({ deadlineMs: 10_000 });
+    assert.deepEqual(await Promise.all(clients), new Array(20).fill("x"));
+  });
+
   test("answers with Connection: close from its first moment on, on connections that were idle too", async (t) => {
     const started = await start(t, () => textAnswer("x"), { times: { quietMs: 1000 } });
     const { ask, close } = await client(started, "1.1");

@@ -1,9 +1,10 @@
 /**
  * The connections of a listener: what each has under way, and how all of them end.
  *
- * A connection is shaking hands, busy (requests whose answers aren't out) or idle. A drain closes the
- * listening socket at once and idle connections only after a moment of quiet: a client that picked one
- * just before has its request answered, with `Connection: close`. HTTP/2 has no such header, and its
+ * A connection is shaking hands, busy (requests whose answers aren't out) or idle. A drain takes in what
+ * waits to be accepted, closes the listening socket (the kernel resets what comes in between: that is
+ * microseconds) and ends idle connections only after a moment of quiet: a client that picked one just
+ * before has its request answered, with `Connection: close`. HTTP/2 has no such header, and its
  * GOAWAY makes Node drop the requests that cross it, so a session gets none until it was quiet for that
  * moment too. Whatever is left at the deadline is cut.
  * Source: net/http Server.Shutdown; Node's http2.
@@ -11,6 +12,7 @@
 import type { Http2SecureServer, ServerHttp2Session } from "node:http2";
 import type { Server } from "node:https";
 import { Server as NetServer, type Socket } from "node:net";
+import { setImmediate } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
 import type { RawRequest } from "./http-request.ts";
 
@@ -49,6 +51,10 @@ const tcpKeepAliveMs = 180_000;
 const sweepMs = 5_000;
 /** A drain looks this often if it is over. */
 const drainPollMs = 20;
+/** Turns of the event loop for what waits to be accepted: one connection a turn, and the longest queue that there is. */
+const maxAcceptTurns = 4096;
+/** Turns without a new connection after which none waits: the first one's look at the sockets may be older than the drain. */
+const emptyTurns = 2;
 
 /** Follows a server's connections from now on. */
 export function createConnections(server: TlsServer, times: ConnectionTimes): Connections {
@@ -112,6 +118,7 @@ export function createConnections(server: TlsServer, times: ConnectionTimes): Co
         // However long it was quiet before, a request may be on its way.
         peer.quietSince = Math.max(peer.quietSince, began);
       }
+      await acceptWaiting(server);
       // Node's own `close` of both protocols ends idle connections and sessions at once; net's doesn't.
       const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
       while (sockets.size > 0 && performance.now() < began + deadlineMs) {
@@ -129,6 +136,20 @@ export function createConnections(server: TlsServer, times: ConnectionTimes): Co
 /** What a request is one of: its HTTP/2 session, or its socket. */
 export function peerOf(request: RawRequest): object {
   return ("stream" in request ? request.stream?.session : undefined) ?? request.socket;
+}
+
+/** Takes in the connections that wait for it: closing their socket would reset them. */
+async function acceptWaiting(server: TlsServer): Promise<void> {
+  let empty = 0;
+  const accepted = () => {
+    empty = -1;
+  };
+  server.on("connection", accepted);
+  for (let turn = 0; empty < emptyTurns && turn < maxAcceptTurns; turn++) {
+    await setImmediate();
+    empty++;
+  }
+  server.off("connection", accepted);
 }
 
 function closeQuiet(peers: readonly (Peer | undefined)[], forMs: number): void {
