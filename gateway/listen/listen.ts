@@ -16,17 +16,21 @@ import { createConnections, type TlsServer } from "./connections.ts";
 import { createExchange, type ExchangeOptions } from "./exchange.ts";
 import type { RawReply, RawRequest } from "./http-request.ts";
 import { createNamedCertificates, type NamedCertificate } from "./named-certificates.ts";
+import { bindPort, type PortShare } from "./port.ts";
 import { createTlsServer, holdContinue, type RawHandler, tlsSettings } from "./tls-server.ts";
 
 export { type CertificateSource, createCertificateSource } from "./certificate-source.ts";
 export type { RawReply, RawRequest } from "./http-request.ts";
 export type { NamedCertificate } from "./named-certificates.ts";
+export { bindPort, type PortShare } from "./port.ts";
 
 /** What to listen with. */
 export interface ListenerOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** Whether other processes listen there as well; the first of them finds out if anybody else does. Default: none do. */
+  readonly share?: PortShare | undefined;
   readonly certFile: string;
   readonly keyFile: string;
   /** More certificates, for clients that ask for their names. Default: none. */
@@ -240,14 +244,11 @@ function createApp({
 }
 
 async function listen(server: TlsServer, options: ListenerOptions): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const fail = (error: NodeJS.ErrnoException) => reject(listenError(error, options));
-    server.once("error", fail);
-    server.listen({ port: options.port, host: options.host, backlog: maxBacklog }, () => {
-      server.off("error", fail);
-      resolve();
-    });
-  });
+  try {
+    await bindPort(server, { ...options, backlog: maxBacklog });
+  } catch (error) {
+    throw listenError(error as NodeJS.ErrnoException, options);
+  }
 }
 
 /** Answers what is no HTTP, as Go's server does: a line of text, and the end. */
@@ -282,5 +283,7 @@ function listenError(error: NodeJS.ErrnoException, options: ListenerOptions): Er
   const place = `${options.host}:${options.port}`;
   if (error.code === "EADDRINUSE") return new Error(`${place} is in use by another process`, { cause: error });
   if (error.code === "EACCES") return new Error(`not allowed to listen on ${place}`, { cause: error });
+  if (error.code === "ENOTSUP")
+    return new Error(`${place} can't be shared: this system has no way to`, { cause: error });
   return new Error(`cannot listen on ${place}: ${error.message}`, { cause: error });
 }
