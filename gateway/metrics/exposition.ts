@@ -33,7 +33,8 @@ export async function formatFamilies(families: readonly Family[]): Promise<Buffe
   return text === "" ? buffers : [...buffers, Buffer.from(text)];
 }
 
-function headOf({ name, help, type }: Family): string {
+/** Gives the lines that stand above a family's. */
+export function headOf({ name, help, type }: Family): string {
   const escaped = help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
   return `# HELP ${name} ${escaped}\n# TYPE ${name} ${type}\n`;
 }

@@ -16,11 +16,15 @@ interface Series {
   reset(): void;
 }
 
+/** How the series of several processes are one: what is counted, and what each has of its own, is added up. */
+export type Whole = "sum" | "max" | "min";
+
 /** Series of one name. */
 export interface Family {
   readonly name: string;
   readonly help: string;
   readonly type: "counter" | "gauge" | "histogram";
+  readonly whole: Whole;
   /** Gives the lines of each series, in no order that counts. */
   lines(): Iterable<string>;
   reset(): void;
@@ -31,6 +35,8 @@ export interface Declaration<L extends readonly string[]> {
   readonly name: string;
   readonly help: string;
   readonly labels: L;
+  /** Default: of a gauge the greatest, which fits what all have alike; else the sum. */
+  readonly whole?: Whole;
 }
 
 type ValuesOf<L extends readonly string[]> = { readonly [K in keyof L]: string };
@@ -159,6 +165,7 @@ export class Vector<L extends readonly string[], S extends Series> implements Fa
   readonly name: string;
   readonly help: string;
   readonly type: Family["type"];
+  readonly whole: Whole;
   readonly #labels: L;
   readonly #make: () => S;
   readonly #maxSeries: number;
@@ -172,6 +179,7 @@ export class Vector<L extends readonly string[], S extends Series> implements Fa
     this.type = type;
     this.name = declared.name;
     this.help = declared.help;
+    this.whole = declared.whole ?? (type === "gauge" ? "max" : "sum");
     this.#labels = declared.labels;
     this.#make = make;
     this.#maxSeries = maxSeries;
@@ -245,7 +253,8 @@ function line(name: string, labels: string, value: number): string {
   return labels === "" ? `${name} ${formatNumber(value)}\n` : `${name}{${labels}} ${formatNumber(value)}\n`;
 }
 
-function formatNumber(value: number): string {
+/** Gives a number as Prometheus reads it. */
+export function formatNumber(value: number): string {
   if (value === Infinity) return "+Inf";
   return value === -Infinity ? "-Inf" : String(value);
 }

@@ -19,7 +19,12 @@ export interface ListenerMetrics {
 
 /** Makes the families. */
 export function createListenerMetrics(): ListenerMetrics {
-  const connections = gauge({ name: "annex_connections", help: "Connections that clients have open.", labels: [] });
+  const connections = gauge({
+    name: "annex_connections",
+    help: "Connections that clients have open.",
+    labels: [],
+    whole: "sum",
+  });
   const failed = toldCounter({
     name: "apiserver_tls_handshake_errors_total",
     help: "Connections that ended before their TLS handshake.",
@@ -29,6 +34,7 @@ export function createListenerMetrics(): ListenerMetrics {
     name: "annex_serving_certificate_expiration_timestamp_seconds",
     help: "When the serving certificate ends to be good, in seconds since 1970.",
     labels: [],
+    whole: "min",
   });
   return {
     families: [connections, failed, end],

@@ -9,6 +9,7 @@
  */
 import type { HttpAnswer } from "../apimachinery/http.ts";
 import type { JsonObject } from "../apimachinery/json.ts";
+import { StatusError, serviceUnavailable } from "../apimachinery/status.ts";
 import { type AccessMetrics, createAccessMetrics } from "./access.ts";
 import { formatFamilies, textMediaType } from "./exposition.ts";
 import { counter, type Family, gauge, type Peak, peak } from "./family.ts";
@@ -17,6 +18,8 @@ import { createProcessMetrics } from "./process.ts";
 import { createRequestMetrics, type RequestMetrics } from "./requests.ts";
 import { createStoreMetrics, type StoreFigures, type StoreMetrics } from "./stores.ts";
 import { createWatchMetrics, type WatchMetrics } from "./watches.ts";
+import { createWholeText } from "./whole.ts";
+import { createWorkersMetrics } from "./workers.ts";
 
 export type { RequestMetrics, SeenRequest } from "./requests.ts";
 export type { FeedFigures, StoreFigures } from "./stores.ts";
@@ -32,6 +35,12 @@ export interface Figures {
   readonly stores: readonly StoreFigures[];
 }
 
+/** A request to `/metrics` or `/metrics/slis`. */
+export interface FiguresRequest {
+  readonly method: string;
+  readonly path: string;
+}
+
 /** All figures of one gateway, from its creation until `close`. */
 export interface Metrics {
   readonly requests: RequestMetrics;
@@ -43,15 +52,71 @@ export interface Metrics {
   /** Takes what a health check said. */
   checked(name: string, endpoint: string, isFine: boolean): void;
   /** Answers `/metrics` and `/metrics/slis`; undefined for another path. DELETE begins to count anew. */
-  answer(
-    request: { readonly method: string; readonly path: string },
-    figures: () => Figures,
-  ): Promise<HttpAnswer> | undefined;
+  answer(request: FiguresRequest, figures: () => Figures): Promise<HttpAnswer> | undefined;
   close(): void;
 }
 
 /** Makes the families. */
 export function createMetrics(): Metrics {
+  return createFigures().metrics;
+}
+
+/** Figures of several processes. */
+export interface WholeMetrics {
+  /**
+   * Answers with the text for all of them: GET sums up, DELETE begins to count anew.
+   * @param texts what each process answered to the same request, by a number that no other ever has; undefined: nothing.
+   */
+  sum(request: FiguresRequest, texts: ReadonlyMap<number, string | undefined>): Promise<string>;
+  /** Takes how many processes there are in each state. */
+  counted(workers: { readonly starting: number; readonly ready: number }): void;
+  /** A process that should have gone on is gone; what it counted stays. */
+  died(process: number): void;
+  close(): void;
+}
+
+/** Makes what sums up, and has figures of its own: this process's, and those about the others. */
+export function createWholeMetrics(): WholeMetrics {
+  const { metrics, families, process } = createFigures();
+  const workers = createWorkersMetrics();
+  const whole = createWholeText([...families, ...workers.families]);
+  const ownAt = (path: string) => (path === "/metrics" ? [...process.families, ...workers.families] : []);
+  return {
+    async sum({ method, path }, texts) {
+      if (method === "DELETE") {
+        whole.reset(path);
+        for (const family of ownAt(path)) family.reset();
+        return resetText;
+      }
+      process.read();
+      workers.silent([...texts.values()].filter((text) => text === undefined).length);
+      return await whole.sum(path, texts, ownAt(path));
+    },
+    counted: workers.counted,
+    died(process) {
+      workers.died();
+      whole.died(process);
+    },
+    close: metrics.close,
+  };
+}
+
+/** Gives metrics that count as `own` and answer with what `ask` says for several processes. */
+export function answeringForAll(own: Metrics, ask: (request: FiguresRequest) => Promise<string>): Metrics {
+  const answer: Metrics["answer"] = (request) => {
+    if (!isFiguresPath(request.path)) return undefined;
+    return ask(request).then(
+      (text) => answerWith(request, [Buffer.from(text)]),
+      (error: unknown) => {
+        const { status } = serviceUnavailable("the figures of all workers can't be had at the moment", 1);
+        throw new StatusError(status, { cause: error });
+      },
+    );
+  };
+  return { ...own, answer };
+}
+
+function createFigures() {
   const requests = createRequestMetrics();
   const access = createAccessMetrics();
   const watches = createWatchMetrics();
@@ -63,6 +128,7 @@ export function createMetrics(): Metrics {
     name: "apiserver_current_inflight_requests",
     help: "The most requests that were in flight at once during the last second, streams apart.",
     labels: ["request_kind"],
+    whole: "sum",
   });
   const seats: Record<"readOnly" | "mutating", Peak> = {
     readOnly: inFlight.with("readOnly"),
@@ -72,6 +138,7 @@ export function createMetrics(): Metrics {
     name: "kubernetes_healthcheck",
     help: "What a health check said last: 1 that it holds, else 0.",
     labels: ["name", "type"],
+    whole: "min",
   });
   const checks = counter({
     name: "kubernetes_healthchecks_total",
@@ -90,7 +157,7 @@ export function createMetrics(): Metrics {
     build.family,
   ];
 
-  async function textOf(path: string, figures: () => Figures): Promise<HttpAnswer> {
+  async function textOf(path: string, figures: () => Figures): Promise<readonly Buffer[]> {
     if (path === "/metrics") {
       const now = figures();
       stores.read(now);
@@ -98,11 +165,10 @@ export function createMetrics(): Metrics {
       build.read(now.version);
       process.read();
     }
-    const body = await formatFamilies(path === "/metrics" ? families : slis);
-    return { status: 200, headers: { "Content-Type": textMediaType }, body };
+    return await formatFamilies(path === "/metrics" ? families : slis);
   }
 
-  return {
+  const metrics: Metrics = {
     requests,
     access,
     watches,
@@ -112,22 +178,28 @@ export function createMetrics(): Metrics {
       check.with(name, endpoint).set(Number(isFine));
       checks.with(name, endpoint, isFine ? "success" : "error").add();
     },
-    answer({ method, path }, figures) {
-      if (path !== "/metrics" && path !== "/metrics/slis") return undefined;
-      if (method !== "DELETE") return textOf(path, figures);
+    answer(request, figures) {
+      const { method, path } = request;
+      if (!isFiguresPath(path)) return undefined;
+      if (method !== "DELETE") return textOf(path, figures).then((text) => answerWith(request, text));
       for (const family of path === "/metrics" ? families : slis) family.reset();
-      return Promise.resolve(resetAnswer());
+      return Promise.resolve(answerWith(request, [Buffer.from(resetText)]));
     },
     close: () => process.close(),
   };
+  return { metrics, process, families: [...families, ...slis] };
 }
 
-function resetAnswer(): HttpAnswer {
-  return {
-    status: 200,
-    headers: { "Content-Type": "text/plain; charset=utf-8" },
-    body: Buffer.from("metrics reset\n"),
-  };
+/** As kube-apiserver's. */
+const resetText = "metrics reset\n";
+
+function isFiguresPath(path: string): boolean {
+  return path === "/metrics" || path === "/metrics/slis";
+}
+
+function answerWith({ method }: FiguresRequest, body: readonly Buffer[]): HttpAnswer {
+  const type = method === "DELETE" ? "text/plain; charset=utf-8" : textMediaType;
+  return { status: 200, headers: { "Content-Type": type }, body };
 }
 
 /** Says which Kubernetes this is, and whose: a 1 whose labels are what counts. */

@@ -4,7 +4,7 @@
  */
 import { readdirSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { type Family, gauge, toldCounter } from "./family.ts";
+import { type Family, gauge, toldCounter, type Whole } from "./family.ts";
 
 /** Looks at the process; its watch over the event loop runs until `close`. */
 export interface ProcessMetrics {
@@ -20,14 +20,14 @@ const nanoseconds = 1e9;
 
 /** Makes the families. */
 export function createProcessMetrics(): ProcessMetrics {
-  const declare = (name: string, help: string) => gauge({ name, help, labels: [] });
+  const declare = (name: string, help: string, whole: Whole = "sum") => gauge({ name, help, labels: [], whole });
   const cpu = toldCounter({
     name: "process_cpu_seconds_total",
     help: "CPU time of the process, user and system.",
     labels: [],
   });
   const memory = declare("process_resident_memory_bytes", "Memory of the process that is in RAM.");
-  const started = declare("process_start_time_seconds", "When the process started, in seconds since 1970.");
+  const started = declare("process_start_time_seconds", "When the process started, in seconds since 1970.", "min");
   const files = declare("process_open_fds", "Files and sockets that are open.");
   const heap = declare("nodejs_heap_size_used_bytes", "JavaScript objects.");
   const external = declare(
@@ -37,14 +37,17 @@ export function createProcessMetrics(): ProcessMetrics {
   const delayMean = declare(
     "nodejs_eventloop_lag_mean_seconds",
     "How late the event loop was, since the last look: mean.",
+    "max",
   );
   const delay99 = declare(
     "nodejs_eventloop_lag_p99_seconds",
     "How late the event loop was, since the last look: 99th percentile.",
+    "max",
   );
   const delayMax = declare(
     "nodejs_eventloop_lag_max_seconds",
     "How late the event loop was, since the last look: worst.",
+    "max",
   );
   const delay = monitorEventLoopDelay({ resolution: delayEveryMs });
   delay.enable();

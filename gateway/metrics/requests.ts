@@ -93,6 +93,7 @@ export function createRequestMetrics(): RequestMetrics {
   const lasting = gauge({
     name: "apiserver_longrunning_requests",
     help: "Watches and other streams that are open.",
+    whole: "sum",
     labels: ["verb", "group", "version", "resource", "subresource", "scope", "component"],
   });
   const known = new Map<string, SeriesOfRequest>();

@@ -90,6 +90,7 @@ export function createStoreMetrics(): StoreMetrics {
     name: "annex_store_sessions",
     help: "Sessions with a store that are open.",
     labels: ["store"],
+    whole: "sum",
   });
   const endpoints = gauge({
     name: "annex_store_endpoints",
