@@ -76,6 +76,8 @@ export interface HostServiceOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** Whether other processes of ours listen there as well. Default: false. */
+  readonly isShared?: boolean;
   /** The serving pair, and whose client certificates count; PEM, of now. */
   readonly certificates: {
     current(): { readonly cert: string; readonly key: string; readonly ca: readonly string[] };
@@ -149,12 +151,12 @@ export async function serveHost(options: HostServiceOptions): Promise<ListeningH
   };
 }
 
-async function listen(server: Http2SecureServer, { host, port }: HostServiceOptions): Promise<void> {
+async function listen(server: Http2SecureServer, { host, port, isShared = false }: HostServiceOptions): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const fail = (error: Error) =>
       reject(new Error(`cannot listen for stores on ${host}:${port}: ${error.message}`, { cause: error }));
     server.once("error", fail);
-    server.listen(port, host, () => {
+    server.listen({ port, host, reusePort: isShared }, () => {
       server.off("error", fail);
       resolve();
     });
@@ -177,8 +179,11 @@ function hostRoutes({ tickets, authorize, record, log }: HostServiceOptions): (r
   let running = 0;
   let recording = 0;
 
-  function holderOf(ticket: Uint8Array, caller: readonly string[]): TicketHolder {
-    const holder = tickets.holderOf(ticket);
+  async function holderOf(ticket: Uint8Array, caller: readonly string[]): Promise<TicketHolder> {
+    const holder = await tickets.anywhere(ticket).catch((error: unknown) => {
+      log.error({ err: error }, "the other workers can't be asked whose a ticket is");
+      throw new ConnectError("the ticket can't be looked for at the moment", Code.Unavailable);
+    });
     // No word on which of the two it is.
     if (holder !== undefined && caller.includes(holder.store)) return holder;
     throw new ConnectError("the ticket is of another store, or its request has ended", Code.Unauthenticated);
@@ -211,13 +216,13 @@ function hostRoutes({ tickets, authorize, record, log }: HostServiceOptions): (r
   return (router) => {
     router.service(HostService, {
       async authorize({ ticket, questions }, context) {
-        const holder = holderOf(ticket, context.values.get(callerKey));
-        if (questions.length > maxQuestions) {
-          throw new ConnectError(`at most ${maxQuestions} questions are answered at once`, Code.InvalidArgument);
-        }
         if (running >= maxCalls) throw new ConnectError("too many questions are waiting", Code.ResourceExhausted);
         running++;
         try {
+          const holder = await holderOf(ticket, context.values.get(callerKey));
+          if (questions.length > maxQuestions) {
+            throw new ConnectError(`at most ${maxQuestions} questions are answered at once`, Code.InvalidArgument);
+          }
           for (const question of questions) assertAsked(question);
           return { answers: await Promise.all(questions.map((question) => answer(holder, question))) };
         } finally {
@@ -225,11 +230,10 @@ function hostRoutes({ tickets, authorize, record, log }: HostServiceOptions): (r
         }
       },
       async record(request, context) {
-        const holder = holderOf(request.ticket, context.values.get(callerKey));
         if (recording >= maxRecords) throw new ConnectError("too many records are waiting", Code.ResourceExhausted);
         recording++;
         try {
-          await keep(holder, request);
+          await keep(await holderOf(request.ticket, context.values.get(callerKey)), request);
           return {};
         } finally {
           recording--;

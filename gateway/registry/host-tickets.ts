@@ -42,21 +42,34 @@ export interface HostTickets {
   issue(holder: TicketHolder): Ticket;
   /** Undefined: there is no such ticket, or not any more. */
   holderOf(ticket: Uint8Array): TicketHolder | undefined;
+  /** Looks among those of the other processes too. @throws Error if they can't be asked. */
+  anywhere(ticket: Uint8Array): Promise<TicketHolder | undefined>;
 }
 
 /** 256 bits: nobody guesses one. */
 const ticketBytes = 32;
 
-/** Makes the tickets. `address` is where stores reach HostService, `host:port`. */
-export function createHostTickets(address: () => string): HostTickets {
+/**
+ * Makes the tickets. `address` is where stores reach HostService, `host:port`; `elsewhere` asks the other
+ * processes that listen there.
+ */
+export function createHostTickets(
+  address: () => string,
+  elsewhere: HostTickets["anywhere"] = async () => undefined,
+): HostTickets {
   const holders = new Map<string, TicketHolder>();
   return {
     issue(holder) {
       const ticket = randomBytes(ticketBytes);
-      const key = ticket.toString("base64");
+      const key = keyOf(ticket);
       holders.set(key, holder);
       return { message: { address: address(), ticket }, end: () => holders.delete(key) };
     },
-    holderOf: (ticket) => holders.get(Buffer.from(ticket).toString("base64")),
+    holderOf: (ticket) => holders.get(keyOf(ticket)),
+    anywhere: async (ticket) => holders.get(keyOf(ticket)) ?? (await elsewhere(ticket)),
   };
+}
+
+function keyOf(ticket: Uint8Array): string {
+  return Buffer.from(ticket).toString("base64");
 }

@@ -20,7 +20,7 @@ import { DefinitionFault, definitionFrom } from "./definition.ts";
 import type { Refusal } from "./endpoint.ts";
 import { createEndpoints, type Endpoints } from "./endpoints.ts";
 import type { HostTickets } from "./host-tickets.ts";
-import { keepDescriptionsIn } from "./kept-descriptions.ts";
+import { type DescriptionShelf, keepDescriptionsOn } from "./kept-descriptions.ts";
 import type { Lookup } from "./lookup.ts";
 import type { ObserveCall } from "./observed-transport.ts";
 import { createResourceClient } from "./resource-client.ts";
@@ -38,6 +38,7 @@ export {
   serveHost,
 } from "./host-service.ts";
 export { type CallObject, createHostTickets, type HostTickets } from "./host-tickets.ts";
+export { type DescriptionShelf, descriptionFolder } from "./kept-descriptions.ts";
 export type { ObserveCall, StoreCallOutcome } from "./observed-transport.ts";
 export type * from "./store-call.ts";
 export { WriteConflict } from "./store-call.ts";
@@ -90,7 +91,7 @@ export interface RegistryOptions {
   /** See ResourceTable. */
   readonly versionOrder?: ResourceTable["versionOrder"] | undefined;
   /** Where the last description of each store is kept. Default: nowhere. */
-  readonly descriptionFolder?: string | undefined;
+  readonly descriptions?: DescriptionShelf | undefined;
   /** By which stores call back. Default: they can't. */
   readonly tickets?: HostTickets;
   /** Is told of each call to a store. */
@@ -127,8 +128,7 @@ interface StoreEntry {
 export function createRegistry(options: RegistryOptions): Registry {
   const { log } = options;
   const connect = options.connect ?? createStoreConnection;
-  const { descriptionFolder } = options;
-  const kept = descriptionFolder === undefined ? undefined : keepDescriptionsIn(descriptionFolder, log);
+  const kept = options.descriptions && keepDescriptionsOn(options.descriptions, log);
   const entries = new Map<string, StoreEntry>();
   const clients = new WeakMap<ResourceDefinition, ResourceClient>();
   /** What each definition was read from. */
