@@ -48,6 +48,7 @@ test("parseGatewayConfig() fills in defaults, makes paths absolute and freezes",
     flowControl: { maxReadOnlyInFlight: 400, maxMutatingInFlight: 200 },
     stores: [{ name: "a", addresses: ["unix:/etc/a.sock"], protocol: "grpc", tls: undefined }],
     descriptions: undefined,
+    workers: 1,
     shutdown: { delaySeconds: 0, deadlineSeconds: 60 },
     log: { level: "info" },
   });

@@ -36,6 +36,9 @@ export const configKind = "GatewayConfiguration";
 /** A few lines that alias each other can unfold to gigabytes; nobody writes so many by hand. */
 const maxAliasCount = 100;
 
+/** More cores than one gateway was ever given; each takes a hundred megabytes before it serves anything. */
+const maxWorkers = 64;
+
 const file = z.string().min(1);
 const headerName = z.string().regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, "must be a header's name");
 const storeAddress = z.string().refine(isStoreAddress, "must be unix:PATH or HOST:PORT");
@@ -200,6 +203,9 @@ const fields = z.strictObject({
   // Where the last description of each store is kept: a gateway that starts while a store is down then knows
   // what it serves. Left out: nowhere.
   descriptions: z.strictObject({ folder: file }).optional(),
+  // Equal processes on one port, each a whole gateway on a core of its own. One: what a process more costs in
+  // memory is for who has more to do than one core can.
+  workers: z.int().min(1).max(maxWorkers).default(1),
   shutdown: z
     .strictObject({
       // Set it to what a load balancer needs to see that readyz fails.
@@ -307,6 +313,8 @@ export interface GatewayConfig {
   readonly stores: readonly ConfiguredStore[];
   /** Undefined: descriptions are not kept. */
   readonly descriptions: { readonly folder: string } | undefined;
+  /** Processes that serve: at least 1. */
+  readonly workers: number;
   readonly shutdown: { readonly delaySeconds: number; readonly deadlineSeconds: number };
   readonly log: { readonly level: string };
 }
@@ -474,7 +482,7 @@ function faultText(issue: z.core.$ZodIssue): string {
 function absolute(data: z.infer<typeof document>, folder: string): GatewayConfig {
   const at = (path: string) => resolve(folder, path);
   const optional = (path: string | undefined) => (path === undefined ? undefined : at(path));
-  const { listen, authentication, authorization, cluster, flowControl, shutdown, log } = data;
+  const { listen, authentication, authorization, cluster, flowControl, workers, shutdown, log } = data;
   return {
     listen: {
       ...listen,
@@ -527,6 +535,7 @@ function absolute(data: z.infer<typeof document>, folder: string): GatewayConfig
             },
     })),
     descriptions: data.descriptions && { folder: at(data.descriptions.folder) },
+    workers,
     shutdown,
     log,
   };

@@ -15,13 +15,14 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { type Admit, admitAll } from "./admission/admission.ts";
 import { formatGroupVersion } from "./apimachinery/gvk.ts";
+import type { HttpAnswer } from "./apimachinery/http.ts";
 import type { ResourceDefinition, ResourceVersionDefinition, ServedResource } from "./apimachinery/resource.ts";
 import { finishInSlices } from "./apimachinery/steps.ts";
 import { createFieldManagement } from "./apply/apply.ts";
 import { type Authenticating, type Authenticator, givenAuthentication } from "./authn/authn.ts";
 import { type Authorizer, assertAllowed, attributesOf, noticingAggregator } from "./authz/authz.ts";
 import { createFlowControl } from "./flowcontrol/flowcontrol.ts";
-import { createHealth, versionDocument } from "./health/health.ts";
+import { createHealth, type HealthCheck, versionDocument } from "./health/health.ts";
 import {
   createCertificateSource,
   createListener,
@@ -32,12 +33,14 @@ import {
   type RawReply,
   type RawRequest,
 } from "./listen/listen.ts";
-import { createMetrics, type Metrics, type StoreFigures } from "./metrics/metrics.ts";
+import { answeringForAll, createMetrics, type Metrics, type StoreFigures } from "./metrics/metrics.ts";
 import { createOpenApi, type NameReplacements } from "./openapi/openapi.ts";
 import {
   createHostTickets,
   createRegistry,
+  descriptionFolder,
   type HostAuthorize,
+  type HostTickets,
   type KeepRecord,
   type Registry,
   type StoreConfig,
@@ -50,6 +53,7 @@ import { createHandler } from "./server.ts";
 import { createStreamSeats, present, presentInSlices, type VerbTools } from "./verbs/verbs.ts";
 import { gatewayVersion } from "./version.ts";
 import { createWatchCache, type WatchCache } from "./watchcache/watchcache.ts";
+import type { HeldTicket, Siblings } from "./workers/workers.ts";
 
 /** Where the gateway listens by itself; TLS always. */
 export interface ListenOptions {
@@ -93,6 +97,8 @@ export interface GatewayOptions {
   readonly flowControl?: { readonly maxReadOnlyInFlight: number; readonly maxMutatingInFlight: number };
   /** What else counts into the same figures, and ends with the gateway. Default: its own. */
   readonly metrics?: Metrics;
+  /** The other processes that serve with this one; see workers/. Default: none do. */
+  readonly siblings?: Siblings | undefined;
   /** Default: no delay, and a minute for what is in flight. */
   readonly shutdown?: { readonly delaySeconds: number; readonly deadlineSeconds: number };
   readonly log: GatewayLog;
@@ -159,26 +165,29 @@ const defaultShutdown = { delaySeconds: 0, deadlineSeconds: 60 };
  */
 export async function createGateway(options: GatewayOptions): Promise<RunningGateway> {
   assertProvided(options);
-  const { log, shutdown = defaultShutdown, flowControl = defaultFlowControl } = options;
+  const { log, siblings, shutdown = defaultShutdown, flowControl = defaultFlowControl } = options;
   const schemas = new WeakMap<ResourceVersionDefinition, Schema>();
   const tables = new WeakMap<ResourceVersionDefinition, TableColumns>();
   const fields = createFieldManagement();
   let listener: Listener | undefined;
   const state = { isShuttingDown: false, isReady: false, isRegistered: false, registeredVersions: new Set<string>() };
   const registered = Promise.withResolvers<void>();
+  const isRegistered = () => state.isRegistered || siblings?.whole().isRegistered === true;
   const version = versionDocument(gatewayVersion, options.effectiveVersion);
   const { metrics = createMetrics() } = options;
 
   const authentication = givenAuthentication(options.authenticator, log);
   authentication.onAttempt?.(metrics.access.authenticated);
   const { authorizer } = options;
-  const hostService = options.hostService && (await startHostService(options.hostService, authorizer, log));
+  const hostService =
+    options.hostService && (await startHostService(options.hostService, { authorizer, siblings, log }));
   const registry = createRegistry({
     stores: options.stores.map(storeConfig),
     gateway: { name: "annex", version: gatewayVersion },
     admit: (definition) => compileDefinition(definition, schemas),
     ...(hostService === undefined ? {} : { tickets: hostService.tickets }),
-    descriptionFolder: options.descriptionFolder,
+    descriptions:
+      options.descriptionFolder === undefined ? siblings?.descriptions : descriptionFolder(options.descriptionFolder),
     versionOrder: options.versionOrder === "registration" ? "registration" : undefined,
     observe: metrics.stores.called,
     log,
@@ -222,15 +231,26 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         ...{ name: "stores-described", endpoints: ["readyz"] },
         check: () => (state.isReady ? undefined : "stores have not said yet what they serve"),
       },
+      ...(siblings === undefined ? [] : [workersCheck(siblings)]),
       {
         // It can't be what readiness waits for: kube-apiserver asks only who is ready.
         ...{ name: "registered", endpoints: ["readyz"], isDetail: true },
-        check: () => (state.isRegistered ? undefined : "kube-apiserver's aggregation layer has not asked yet"),
+        check: () => (isRegistered() ? undefined : "kube-apiserver's aggregation layer has not asked yet"),
       },
     ],
   });
   const ready = atMost(registry.described, describedTimeoutMs).then(() => {
     state.isReady = true;
+  });
+  const figures = () => ({
+    isRegistered: isRegistered(),
+    version,
+    listener: listener?.figures(),
+    stores: storeFigures(registry, watchcache, state.registeredVersions),
+  });
+  siblings?.answerWith({
+    figures: async (request) => await textOf(metrics.answer(request, figures)),
+    holderOf: (ticket) => heldTicket(hostService?.tickets.holderOf(ticket)),
   });
   const handle = createHandler({
     registry,
@@ -241,6 +261,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         log.info({ user }, "kube-apiserver's aggregation layer has found this gateway");
         state.isRegistered = true;
         registered.resolve();
+        siblings?.registered();
       },
       onGroupVersion(groupVersion) {
         if (registry.table().resources.some((definition) => groupVersionsOf(definition).includes(groupVersion)))
@@ -252,13 +273,8 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
       metrics.inFlight,
     ),
     health,
-    metrics,
-    figures: () => ({
-      isRegistered: state.isRegistered,
-      version,
-      listener: listener?.figures(),
-      stores: storeFigures(registry, watchcache, state.registeredVersions),
-    }),
+    metrics: siblings === undefined ? metrics : answeringForAll(metrics, siblings.figures),
+    figures,
     openApi: createOpenApi({ names: options.openApiNames ?? {} }),
     version,
     tools,
@@ -274,7 +290,8 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     metrics.close();
     await hostService?.close();
   };
-  const listening = options.listener === "none" ? undefined : listenerOptions(options.listener);
+  const listening = options.listener === "none" ? undefined : listenerOptions(options.listener, siblings);
+  if (siblings?.listensWhenReady === true) await ready;
   listener =
     listening &&
     (await createListener({ ...listening, clientCas: () => authentication.clientCas(), handle, log }).catch(
@@ -310,6 +327,12 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   };
 }
 
+/** Gives an answer's whole body. */
+async function textOf(answer: Promise<HttpAnswer> | undefined): Promise<string> {
+  const body = (await answer)?.body ?? [];
+  return Buffer.concat(body as readonly Uint8Array[]).toString();
+}
+
 /** Waits for the work, but not longer than told. */
 async function atMost(work: Promise<void>, timeoutMs: number): Promise<void> {
   let late: NodeJS.Timeout | undefined;
@@ -342,16 +365,28 @@ function groupVersionsOf({ group, versions }: ResourceDefinition): string[] {
   return versions.filter(({ served }) => served).map(({ name }) => formatGroupVersion(group, name));
 }
 
-async function startHostService(options: HostServiceOptions, authorizer: Authorizer, log: GatewayLog) {
+/** Who asks if the whole is ready asks one of several: none is before all have been. */
+function workersCheck(siblings: Siblings): HealthCheck {
+  const check = () => (siblings.whole().isReady ? undefined : "not every worker is ready yet");
+  return { name: "workers", endpoints: ["readyz"], check };
+}
+
+async function startHostService(
+  options: HostServiceOptions,
+  { authorizer, siblings, log }: Pick<GatewayOptions, "siblings" | "log"> & { readonly authorizer: Authorizer },
+) {
   const { host, certFile, keyFile, clientCaFile } = options;
   const clientCas = () => readFileSync(clientCaFile, "utf8");
   const certificates = createCertificateSource({ certFile, keyFile, clientCas, log });
   let address = options.address ?? "";
-  const tickets = createHostTickets(() => address);
+  const tickets = createHostTickets(() => address, siblings && askedFrom(siblings));
   try {
     const authorize = hostAuthorize(authorizer);
     const record = loggedRecord(log, options.record);
-    const listening = await serveHost({ host, port: options.port, certificates, tickets, authorize, record, log });
+    const listening = await serveHost({
+      ...{ host, port: options.port, isShared: siblings !== undefined, certificates },
+      ...{ tickets, authorize, record, log },
+    });
     address ||= hostPort({ host, port: listening.port });
     log.info({ address }, "stores may ask here what their users may do");
     return {
@@ -365,6 +400,20 @@ async function startHostService(options: HostServiceOptions, authorizer: Authori
     certificates.close();
     throw error;
   }
+}
+
+/** Tickets of the other processes: a store's connection may lead to any of them. */
+function askedFrom(siblings: Siblings): HostTickets["anywhere"] {
+  return async (ticket) => {
+    const held = await siblings.holderOf(ticket);
+    if (held === undefined) return undefined;
+    const { object } = held;
+    return { ...held, object: object && (() => object) };
+  };
+}
+
+function heldTicket(holder: ReturnType<HostTickets["holderOf"]>): HeldTicket | undefined {
+  return holder && { ...holder, object: holder.object?.() };
 }
 
 /** A store's question as the authorizer is asked it; whoever can't decide fails the question. */
@@ -410,11 +459,11 @@ function storeConfig(store: GatewayOptions["stores"][number]): StoreConfig {
   return { name, addresses: "address" in store ? [store.address] : store.addresses, protocol, tls };
 }
 
-function listenerOptions({
-  http2 = false,
-  ...options
-}: ListenOptions): Omit<ListenerOptions, "clientCas" | "handle" | "log"> {
-  return { ...options, http2 };
+function listenerOptions(
+  { http2 = false, ...options }: ListenOptions,
+  siblings: Siblings | undefined,
+): Omit<ListenerOptions, "clientCas" | "handle" | "log"> {
+  return { ...options, http2, share: siblings?.share };
 }
 
 function urlOf(place: { readonly host: string; readonly port: number }): string {

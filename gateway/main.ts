@@ -24,6 +24,7 @@ import {
 } from "./kubeclient/kubeclient.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { gatewayVersion } from "./version.ts";
+import type { Siblings } from "./workers/workers.ts";
 
 export type { HttpRequest } from "./apimachinery/http.ts";
 export type { User } from "./apimachinery/user.ts";
@@ -59,11 +60,15 @@ const userAgent = `annex/${gatewayVersion}`;
 const syncTimeoutMs = 60_000;
 
 /**
- * Starts a gateway.
+ * Starts a gateway in this process, whatever `workers` says.
+ * @param siblings the processes that serve with this one.
  * @throws Error with a sentence for people if a file can't be read, the port is taken or the host
  *   cluster doesn't tell whom it trusts or what its roles are.
  */
-export async function startGateway(config: GatewayConfig, { log }: { log: Logger }): Promise<RunningGateway> {
+export async function startGateway(
+  config: GatewayConfig,
+  { log, siblings }: { readonly log: Logger; readonly siblings?: Siblings },
+): Promise<RunningGateway> {
   const { authentication, authorization } = config;
   const manifests = authorization.rbacFiles.map((file) => ({ file, text: readFileSync(file, "utf8") }));
   const clients = clientsOf(config);
@@ -127,6 +132,7 @@ export async function startGateway(config: GatewayConfig, { log }: { log: Logger
       descriptionFolder: config.descriptions?.folder,
       flowControl: config.flowControl,
       shutdown: config.shutdown,
+      siblings,
       metrics,
       log,
     });

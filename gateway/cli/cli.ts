@@ -1,12 +1,11 @@
 /**
  * The command line: which subcommand, with which flags.
  *
+ * A subcommand is loaded when it is asked for: what supervises others needs little of what serves.
  * Exit codes: 0 fine, 1 it failed, 2 the arguments (or a definition, or the configuration) are off.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { gatewayVersion } from "../version.ts";
-import { dev } from "./dev.ts";
-import { gateway } from "./gateway.ts";
 
 /** Runs a command line as Node gives it. @returns the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -32,7 +31,7 @@ export async function main(argv: readonly string[]): Promise<number> {
         .default("warn"),
     )
     .action(async (flags) => {
-      exitCode = await dev(flags);
+      exitCode = await (await import("./dev.ts")).dev(flags);
     });
 
   program
@@ -40,7 +39,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .description("a gateway in production")
     .requiredOption("--config <file>", "a GatewayConfiguration document")
     .action(async (flags) => {
-      exitCode = await gateway(flags);
+      exitCode = await (await import("./gateway.ts")).gateway(flags);
     });
 
   program

@@ -38,7 +38,15 @@ test("sum() adds what is counted, bucket by bucket, and takes of gauges what fit
   one.hit(2);
   other.hit(3);
   const listener = { connections: 3, failedHandshakes: 2, certificateEnd: new Date(2_000_000) };
-  const store = { name: "s", state: "ready", sessions: 1, refused: 0, groupVersions: [], feeds: [] };
+  const store = {
+    name: "s",
+    state: "ready",
+    sessions: 1,
+    refused: 0,
+    endpoints: { ready: 1, all: 1 },
+    groupVersions: [],
+    feeds: [],
+  };
   const feed = { group: "g", resource: "r", objects: 7, bytes: 70, historyEvents: 0, historyBytes: 0 };
   const texts = new Map([
     [1, await one.text(get, { ...none, listener, stores: [{ ...store, feeds: [{ ...feed, state: "following" }] }] })],

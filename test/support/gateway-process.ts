@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 import { stringify } from "yaml";
 import {
   createAuthority,
+  type Issued,
   issueClientCertificate,
   issueServerCertificate,
   writePrivate,
@@ -31,6 +32,15 @@ export interface GatewayProcessOptions {
 export interface GatewayProcess {
   readonly url: string;
   readonly kubeconfig: string;
+  readonly pid: number;
+  /** Where its configuration, `gateway.yaml`, and its certificates lie: `tls.crt`, `tls.key`. */
+  readonly folder: string;
+  /** Who issued them. */
+  readonly authority: Issued;
+  /** What it wrote to stderr, a line each. */
+  readonly log: readonly string[];
+  /** Resolves with the exit code, however it ends. */
+  readonly ended: Promise<number>;
   /** SIGTERM, and waits. @returns the exit code. */
   stop(): Promise<number>;
 }
@@ -84,7 +94,7 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
     const kubeconfig = join(folder, "kubeconfig");
     writeFileSync(kubeconfig, kubeconfigFor(url, authority.cert, admin));
     await untilServed(kubeconfig, options.serves);
-    return { url, kubeconfig, stop };
+    return { url, kubeconfig, pid: child.pid ?? 0, folder, authority, log, ended, stop };
   } catch (error) {
     await stop();
     throw new Error(`annex gateway: ${(error as Error).message}\n${log.join("\n")}`, { cause: error });

@@ -39,6 +39,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   metrics: [],
   kubeclient: [],
   certificates: [],
+  workers: [],
 };
 
 /** Who may know every room: they join them. */

@@ -1,0 +1,26 @@
+/** A worker's process: serves what its supervisor tells it to, until a signal or the supervisor's end. */
+import type { ConfiguredStore, GatewayConfig } from "../config.ts";
+import { startGateway } from "../main.ts";
+import { joinWorkers } from "../workers/workers.ts";
+import { createLogger } from "./logger.ts";
+import { withExitCode } from "./serve.ts";
+import { aborted, stopSignal } from "./signals.ts";
+
+const stop = stopSignal();
+const alone = () => void process.kill(process.pid, "SIGTERM");
+const member = await joinWorkers<GatewayConfig, readonly ConfiguredStore[]>(alone);
+const { config, stores, worker, port } = member.start;
+
+process.exitCode = await withExitCode(async () => {
+  const log = createLogger(config.log.level, worker);
+  const listen = { ...config.listen, port: port ?? config.listen.port };
+  const mine = { ...config, listen, stores: stores ?? config.stores };
+  const running = await startGateway(mine, { log, siblings: member.siblings });
+  member.listening({ url: running.url, port: Number(new URL(running.url).port) });
+  member.onStores((list) => running.configureStores(list));
+  await Promise.race([running.ready, aborted(stop)]);
+  member.ready();
+  await aborted(stop);
+  await running.drain();
+});
+member.leave();
