@@ -17,6 +17,7 @@ import {
 import type { CallContext, ObjectKey, ReadAt, ResourceClient, StoredObject, StoreEvent } from "../registry/registry.ts";
 import { CachedObject, type Presenter } from "./cached-object.ts";
 import { assertEpochStart, assertMark, assertNext, assertProgress, StoreLied } from "./guard.ts";
+import { compareKeys } from "./key-order.ts";
 import { KeyTree } from "./key-tree.ts";
 import { Ring } from "./ring.ts";
 import { type State, States } from "./states.ts";
@@ -241,7 +242,7 @@ export function createFeed(options: FeedOptions): Feed {
     const history = await backfill(mark);
     revision = mark.revision;
     epoch = mark.epoch;
-    objects = KeyTree.fromSorted([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
+    objects = KeyTree.fromSorted([...found].sort(([a], [b]) => compareKeys(a, b)));
     copyBytes = 0;
     for (const object of found.values()) copyBytes += object.stored.json.length;
     states.restart({ revision, objects });

@@ -10,6 +10,7 @@
  * price of a few small arrays a write. Counting the keys before a place costs a walk down, not a scan.
  * Keys are ordered by UTF-16 code units, which for the names of Kubernetes is the order of bytes.
  */
+import { compareKeys } from "./key-order.ts";
 
 /** Entries of a node: few enough to copy at each write, many enough that three levels hold a million. */
 const maxEntries = 64;
@@ -135,7 +136,7 @@ function lowerBound(keys: readonly string[], key: string): number {
   let high = keys.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((keys[middle] as string) < key) low = middle + 1;
+    if (compareKeys(keys[middle] as string, key) < 0) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -212,14 +213,14 @@ function* entriesOf<V>(
 ): Generator<readonly [string, V], void, undefined> {
   if (isBranch(node)) {
     for (let index = from === undefined ? 0 : childFor(node, from); index < node.children.length; index++) {
-      if (to !== undefined && (node.keys[index] as string) >= to) return;
+      if (to !== undefined && compareKeys(node.keys[index] as string, to) >= 0) return;
       yield* entriesOf(node.children[index] as Node<V>, from, to);
     }
     return;
   }
   for (let index = from === undefined ? 0 : lowerBound(node.keys, from); index < node.keys.length; index++) {
     const key = node.keys[index] as string;
-    if (to !== undefined && key >= to) return;
+    if (to !== undefined && compareKeys(key, to) >= 0) return;
     yield [key, node.values[index] as V];
   }
 }

@@ -17,6 +17,7 @@ import type { State } from "./states.ts";
 
 export type { CachedObject, Presenter } from "./cached-object.ts";
 export { type Feed, type FeedEvent, type FeedFigures, keyOf, type ObserveFeed, type Subscriber } from "./feed.ts";
+export { compareKeys } from "./key-order.ts";
 export type { KeyRange, KeyTree } from "./key-tree.ts";
 export type { State } from "./states.ts";
 

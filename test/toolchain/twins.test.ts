@@ -18,3 +18,7 @@ test("session-outbox.ts is the same but for the message that each side sends", (
   const stores = gateways.replaceAll("OpenRequest", "OpenResponse").replace("A store has", "The gateway has");
   assert.equal(textOf("stores/sdk", "session-outbox"), stores);
 });
+
+test("key-order.ts is the same for a store's lists and the gateway's copy", () => {
+  assert.equal(textOf("stores/sdk", "key-order"), textOf("gateway/watchcache", "key-order"));
+});
