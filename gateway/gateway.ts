@@ -95,6 +95,8 @@ export interface GatewayOptions {
   readonly hostService?: HostServiceOptions;
   /** Requests at once. Default: kube-apiserver's numbers. */
   readonly flowControl?: { readonly maxReadOnlyInFlight: number; readonly maxMutatingInFlight: number };
+  /** About how often a watch that asked for bookmarks gets one. Default: a minute, as kube-apiserver's. */
+  readonly bookmarkEveryMs?: number;
   /** What else counts into the same figures, and ends with the gateway. Default: its own. */
   readonly metrics?: Metrics;
   /** The other processes that serve with this one; see workers/. Default: none do. */
@@ -153,6 +155,8 @@ export interface RunningGateway {
 
 /** A store that starts beside its gateway takes seconds; one that is down must not keep the others from being served. */
 const describedTimeoutMs = 10_000;
+/** As kube-apiserver's. */
+const defaultBookmarkEveryMs = 60_000;
 /** kube-apiserver's own numbers. */
 const defaultFlowControl = { maxReadOnlyInFlight: 400, maxMutatingInFlight: 200 };
 /** As long as the longest ordinary request. */
@@ -211,6 +215,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     clock: () => new Date(),
     random: Math.random,
     uuid: randomUUID,
+    bookmarkEveryMs: options.bookmarkEveryMs ?? defaultBookmarkEveryMs,
     authorize: (request, verb, name) =>
       assertAllowed(authorizer, attributesOf({ ...request.info, verb, name }, request.user), request.info.path),
     admit: options.admit ?? admitAll,

@@ -13,7 +13,7 @@ import {
 } from "./authn/authn.ts";
 import { createAuthorizer, createClusterAuthorization } from "./authz/authz.ts";
 import type { ConfiguredIssuer, GatewayConfig } from "./config.ts";
-import { createGateway, type HostServiceOptions, type RunningGateway } from "./gateway.ts";
+import { createGateway, type GatewayOptions, type HostServiceOptions, type RunningGateway } from "./gateway.ts";
 import {
   createKubeClient,
   inClusterEndpoint,
@@ -67,7 +67,11 @@ const syncTimeoutMs = 60_000;
  */
 export async function startGateway(
   config: GatewayConfig,
-  { log, siblings }: { readonly log: Logger; readonly siblings?: Siblings },
+  {
+    log,
+    siblings,
+    ...given
+  }: { readonly log: Logger; readonly siblings?: Siblings } & Pick<GatewayOptions, "bookmarkEveryMs">,
 ): Promise<RunningGateway> {
   const { authentication, authorization } = config;
   const manifests = authorization.rbacFiles.map((file) => ({ file, text: readFileSync(file, "utf8") }));
@@ -110,6 +114,7 @@ export async function startGateway(
     await inTime(users.cluster?.synced(), syncTimeoutMs, "the host cluster doesn't say whose certificates count");
     await inTime(roles.synced(), syncTimeoutMs, "the host cluster's roles and bindings can't be read");
     const gateway = await createGateway({
+      ...given,
       stores: config.stores,
       authenticator: createAuthentication({
         ...authentication,

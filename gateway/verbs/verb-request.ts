@@ -65,6 +65,8 @@ export interface VerbTools {
   /** In [0, 1). */
   readonly random: () => number;
   readonly uuid: () => string;
+  /** About how often a watch that asked for bookmarks gets one. */
+  readonly bookmarkEveryMs: number;
   /** Asks whether the request's user may also do this verb to this object. @throws StatusError 403. */
   authorize(request: VerbRequest, verb: string, name: string): Promise<void>;
   /** Lets a write pass that the cluster has nothing against. @throws StatusError. */

@@ -80,6 +80,7 @@ async function startWatch(objects: readonly CachedObject[], sink: ByteSink, as: 
     registry: { client: () => ({ hooks: { tabulate } }) },
     columnsOf: () => compileTable([]),
     random: () => 0,
+    bookmarkEveryMs: 60_000,
     observeWatch: () => ({
       event: (bytes: number) => void counted.push(bytes),
       terminated: () => void counted.push("terminated"),

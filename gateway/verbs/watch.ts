@@ -26,8 +26,7 @@ import { directFrames, tabulatedFrames, type WatchFrames } from "./watch-frames.
 const minTimeoutMs = 1_800_000;
 /** A client that leaves more than this unread is cut off alone; it resumes where it was. */
 const maxQueuedBytes = 8 * 1024 * 1024;
-/** Bookmarks come about this often, and once more this long before the deadline, as kube-apiserver's. */
-const bookmarkEveryMs = 60_000;
+/** A bookmark comes once more this long before the deadline, as kube-apiserver's. */
 const bookmarkBeforeEndMs = 2_000;
 /** Initial objects that are handed to the socket together. */
 const initialBatch = 100;
@@ -52,10 +51,12 @@ interface Start {
  * @throws StatusError for what is known before the stream begins: selectors, an unparsable
  *   resourceVersion, a store that is away, a cache that isn't filled.
  */
-export async function watch(request: VerbRequest, tools: VerbTools, options: ListOptions): Promise<HttpAnswer> {
-  const selected = parseSelection(request, options, await sightOf(request, tools));
-  // No event is about a list, so who asks for lists is shown nothing.
-  const selection = request.form.as === "PartialObjectMetadataList" ? { ...selected, matches: () => false } : selected;
+export async function watch(request: VerbRequest, tools: VerbTools, given: ListOptions): Promise<HttpAnswer> {
+  const selected = parseSelection(request, given, await sightOf(request, tools));
+  // No event is about a list, and no bookmark, so who asks for lists is shown nothing.
+  const isOfLists = request.form.as === "PartialObjectMetadataList";
+  const selection = isOfLists ? { ...selected, matches: () => false } : selected;
+  const options = isOfLists ? { ...given, allowWatchBookmarks: false } : given;
   const asked = parseRevision(options.resourceVersion);
   const { definition } = request.resource;
   // What a read shows depends on who asks: then nobody shares the stream.
@@ -97,6 +98,7 @@ export async function watch(request: VerbRequest, tools: VerbTools, options: Lis
           resource: request.resource,
           options,
           random: tools.random,
+          bookmarkEveryMs: tools.bookmarkEveryMs,
           observe,
         });
       },
@@ -172,6 +174,7 @@ interface Streaming {
   readonly resource: ServedResource;
   readonly options: ListOptions;
   readonly random: () => number;
+  readonly bookmarkEveryMs: number;
   readonly observe: ObserveWatch;
 }
 
@@ -274,7 +277,7 @@ function stream(watcher: Streaming): void {
       if (isFollowing && sent > 0n) send(bookmark(sent));
     };
     // Spread over a tenth of the period, so that watchers opened together don't all wake together.
-    timers.push(setInterval(sendBookmark, bookmarkEveryMs * (1 - watcher.random() / 10)));
+    timers.push(setInterval(sendBookmark, watcher.bookmarkEveryMs * (1 - watcher.random() / 10)));
     if (timeoutMs > 2 * bookmarkBeforeEndMs) timers.push(setTimeout(sendBookmark, timeoutMs - bookmarkBeforeEndMs));
   }
 

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import type { Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createRouterTransport, type Interceptor } from "@connectrpc/connect";
+import { type ConnectRouter, createRouterTransport, type Interceptor } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { createListener } from "../../stores/sdk/listener.ts";
 import { storeRoutes } from "../../stores/sdk/routes.ts";
@@ -16,6 +16,12 @@ import type { Connection, DialOptions } from "./connection.ts";
 /** One endpoint of a store: what it serves, and what stands between that and the wire. */
 export interface Served {
   readonly store: Store;
+  readonly interceptors?: readonly Interceptor[];
+}
+
+/** One endpoint of whatever speaks the contract: what is registered, until it is to stop. */
+export interface ServedRoutes {
+  routes(stopping: AbortSignal): (router: ConnectRouter) => void;
   readonly interceptors?: readonly Interceptor[];
 }
 
@@ -29,14 +35,31 @@ export interface InProcess {
 
 const maxMessageBytes = 16 * 1024 * 1024;
 
-/** Serves endpoints, each on a socket of its own. */
+/** Serves endpoints of stores, each on a socket of its own; stop() closes the stores. */
 export async function serveInProcess(endpoints: readonly Served[]): Promise<InProcess> {
+  const served = await serveRoutes(
+    endpoints.map(({ store, interceptors = [] }) => ({
+      routes: (stopping) => storeRoutes(store, { stopping, log: () => {} }),
+      interceptors,
+    })),
+  );
+  return {
+    ...served,
+    async stop() {
+      await served.stop();
+      for (const store of new Set(endpoints.map((endpoint) => endpoint.store))) await store.close?.();
+    },
+  };
+}
+
+/** Serves what speaks the contract, each endpoint on a socket of its own. */
+export async function serveRoutes(endpoints: readonly ServedRoutes[]): Promise<InProcess> {
   const folder = mkdtempSync(join(tmpdir(), "annex-certify-"));
   const stopping = new AbortController();
-  const listeners = endpoints.map(({ store, interceptors = [] }) =>
+  const listeners = endpoints.map(({ routes, interceptors = [] }) =>
     createListener(
       connectNodeAdapter({
-        routes: storeRoutes(store, { stopping: stopping.signal, log: () => {} }),
+        routes: routes(stopping.signal),
         acceptCompression: [],
         readMaxBytes: maxMessageBytes,
         interceptors: [...interceptors],
@@ -56,22 +79,18 @@ export async function serveInProcess(endpoints: readonly Served[]): Promise<InPr
     connect(address, { protocol = "grpc", interceptors = [], timeoutMs = 0 }) {
       const endpoint = endpoints[addresses.indexOf(address)];
       if (protocol !== "grpc" || endpoint === undefined) return undefined;
-      const transport = createRouterTransport(
-        storeRoutes(endpoint.store, { stopping: stopping.signal, log: () => {} }),
-        {
-          router: { interceptors: [...(endpoint.interceptors ?? [])] },
-          transport: {
-            interceptors: [...interceptors, afterATurn],
-            ...(timeoutMs > 0 ? { defaultTimeoutMs: timeoutMs } : {}),
-          },
+      const transport = createRouterTransport(endpoint.routes(stopping.signal), {
+        router: { interceptors: [...(endpoint.interceptors ?? [])] },
+        transport: {
+          interceptors: [...interceptors, afterATurn],
+          ...(timeoutMs > 0 ? { defaultTimeoutMs: timeoutMs } : {}),
         },
-      );
+      });
       return { transport, close: () => {} };
     },
     async stop() {
       stopping.abort();
       await Promise.all(listeners.map((listener) => listener.drain(0)));
-      for (const store of new Set(endpoints.map((endpoint) => endpoint.store))) await store.close?.();
       rmSync(folder, { recursive: true, force: true });
     },
   };

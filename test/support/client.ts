@@ -98,7 +98,9 @@ function overHttp1({ url, credentials, connections = Number.POSITIVE_INFINITY }:
     close: () => agent.destroy(),
     open: ({ method = "GET", path, headers = {}, body }) =>
       new Promise((resolve, reject) => {
-        const sent = request(new URL(path, url), { method, agent, headers });
+        // Node would send the body of a DELETE without its length.
+        const length = body === undefined ? {} : { "content-length": Buffer.byteLength(body) };
+        const sent = request(new URL(path, url), { method, agent, headers: { ...length, ...headers } });
         sent.once("error", reject);
         sent.once("response", (response) => {
           // What breaks from here on breaks the body.

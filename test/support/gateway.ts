@@ -25,6 +25,8 @@ export interface GatewayOptions {
   readonly stores: Readonly<Record<string, Store>>;
   /** RBAC manifests, YAML. Undefined: only members of system:masters may do anything. */
   readonly rbac?: string;
+  /** Default: a minute. */
+  readonly bookmarkEveryMs?: number;
 }
 
 /** An answer, read whole. */
@@ -100,7 +102,11 @@ export async function startTestGateway(options: GatewayOptions): Promise<TestGat
   };
   const logged: string[] = [];
   const log = pino({ level: "debug" }, { write: (line: string) => logged.push(line) });
-  const running = await startGateway(parseGatewayConfig(stringify(document), join(folder, "gateway.yaml")), { log });
+  const { bookmarkEveryMs } = options;
+  const running = await startGateway(parseGatewayConfig(stringify(document), join(folder, "gateway.yaml")), {
+    ...(bookmarkEveryMs === undefined ? {} : { bookmarkEveryMs }),
+    log,
+  });
   await eventually(() => running.stores().every((store) => store.state === "ready"), "every store is ready");
   const pairs = new Map<string, Promise<Issued>>();
   const pairOf = (user = "admin") => {

@@ -415,12 +415,12 @@ async function underWrites(kit: Kit, rounds: number, read: () => Promise<void>):
 async function labelled(kit: Kit, color: string): Promise<bigint> {
   const key = kit.key();
   const value = kit.subject.value(key, "u", color) as { metadata: object };
-  const labels: Record<string, string> = color === "" ? {} : { color };
+  const labels: Record<string, string> | undefined = color === "" ? undefined : { color };
   const json = Buffer.from(JSON.stringify({ ...value, metadata: { ...value.metadata, labels } }));
   const { object } = await kit.store.create({
     context: kit.context(),
     resource: kit.subject.ref,
-    object: { key, uid: "u", json, labels },
+    object: { key, uid: "u", json, labels: labels ?? {} },
   });
   return object?.revision ?? 0n;
 }

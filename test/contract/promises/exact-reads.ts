@@ -92,8 +92,11 @@ export const historyReadPromises = [
     async (kit) => {
       const made = await kit.make();
       const { revision } = await kit.head();
-      await refused(kit.get(made.key, { read: exactly(revision + 1_000n) }), Code.Unavailable, "a get above the head");
-      await refused(kit.list({ read: exactly(revision + 1_000n) }), Code.Unavailable, "a list above the head");
+      const read = exactly(revision + 1_000n);
+      await Promise.all([
+        refused(kit.get(made.key, { read }), Code.Unavailable, "a get above the head"),
+        refused(kit.list({ read }), Code.Unavailable, "a list above the head"),
+      ]);
     },
   ),
   reads(

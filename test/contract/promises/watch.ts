@@ -446,7 +446,7 @@ async function unread(kit: Kit): Promise<readonly bigint[]> {
   const writers = Array.from({ length: unreadWriters }, async () => {
     let made: Made | undefined;
     for (let count = 0; count < unreadEvents / unreadWriters; count++) {
-      const payload = count < stuffing.objects / unreadWriters ? "x".repeat(stuffing.bytes) : count;
+      const payload = count < stuffing.objects / unreadWriters ? `${count}${"x".repeat(stuffing.bytes)}` : count;
       const isNew = made === undefined || count % 10 === 0 || !kit.subject.can("update");
       const write: Promise<Made> = isNew || made === undefined ? kit.make(payload) : kit.put(made, payload);
       made = await unheld(write);
