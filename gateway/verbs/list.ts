@@ -11,7 +11,7 @@ import type { ListOptions } from "../apimachinery/options.ts";
 import { badRequest, expired, StatusError } from "../apimachinery/status.ts";
 import { createTurns } from "../apimachinery/steps.ts";
 import type { ListPage, ReadAt, ResourceClient, StoredObject } from "../registry/registry.ts";
-import type { State } from "../watchcache/watchcache.ts";
+import { compareKeys, type State } from "../watchcache/watchcache.ts";
 import { type ContinueToken, formatContinueToken, parseContinueToken } from "./continue-token.ts";
 import { sightOf } from "./ownership.ts";
 import { presentInSlices } from "./present.ts";
@@ -49,17 +49,17 @@ export async function list(request: VerbRequest, tools: VerbTools, options: List
   }
   const { definition } = request.resource;
   const client = tools.registry.client(definition);
-  const read = token === undefined ? readAt(options) : readOfToken(token);
   // "Any state" asks for what is at hand, and that is all of it; one name is one page.
-  const wanted = options.resourceVersion === "0" || request.info.name !== "" ? 0 : options.limit;
+  const limited = options.resourceVersion === "0" || isOfOne(request, token) ? 0 : options.limit;
+  const read = token === undefined ? readAt(options, limited) : readOfToken(token);
   const state = await tools.watchcache.read(definition, read);
   if (state !== undefined) {
     const revision = read.at === "exact" ? read.revision : state.revision;
-    return await listState(request, { ...state, revision }, selection, { limit: wanted, token });
+    return await listState(request, { ...state, revision }, selection, { limit: limited, token });
   }
   // Without snapshots two pages could not be of one state: then the whole list is one page.
   const canPage = definition.capabilities.snapshotList;
-  const limit = canPage ? wanted : 0;
+  const limit = canPage ? limited : 0;
   if (read.at === "notOlderThan" || (read.at === "exact" && token === undefined))
     await reach(client, request, read.revision);
 
@@ -73,7 +73,7 @@ export async function list(request: VerbRequest, tools: VerbTools, options: List
   for (;;) {
     const page = await fetchPage(client, request, at, pageToken, limit, token, afterKey);
     revision ??= page.revision;
-    const fresh = page.items.filter((item) => listKey(request, item) > afterKey);
+    const fresh = page.items.filter((item) => compareKeys(listKey(request, item), afterKey) > 0);
     for (let index = 0; index < fresh.length; index++) {
       const item = fresh[index] as StoredObject;
       if (!selection.matchesKey(item)) continue;
@@ -189,7 +189,13 @@ function readOfToken(token: ContinueToken): ReadAt {
   return token.revision === -1n ? { at: "latest" } : { at: "exact", revision: token.revision };
 }
 
-function readAt(options: ListOptions): ReadAt {
+/** Whether a list is read by its one name: then a limit means nothing, but for whoever goes on from a page. */
+function isOfOne({ info, resource }: VerbRequest, token: ContinueToken | undefined): boolean {
+  const isPlaced = info.namespace !== "" || !resource.definition.namespaced;
+  return info.name !== "" && isPlaced && token === undefined;
+}
+
+function readAt(options: ListOptions, limit: number): ReadAt {
   if (options.resourceVersion === "") return { at: "latest" };
   let revision: bigint;
   try {
@@ -200,7 +206,6 @@ function readAt(options: ListOptions): ReadAt {
     );
   }
   if (revision === 0n) return { at: "any" };
-  const isExact =
-    options.resourceVersionMatch === "Exact" || (options.resourceVersionMatch === "" && options.limit > 0);
+  const isExact = options.resourceVersionMatch === "Exact" || (options.resourceVersionMatch === "" && limit > 0);
   return isExact ? { at: "exact", revision } : { at: "notOlderThan", revision };
 }

@@ -7,6 +7,7 @@ import { answerScenarios } from "./scenarios/answers.ts";
 import { applyScenarios } from "./scenarios/applies.ts";
 import { allBodyScenarios } from "./scenarios/bodies.ts";
 import { deleteScenarios } from "./scenarios/deletes.ts";
+import { feedScenarios } from "./scenarios/feeds.ts";
 import { listScenarios } from "./scenarios/lists.ts";
 import { managerScenarios, realManagerScenarios } from "./scenarios/managers.ts";
 import { mixedScenarios } from "./scenarios/mixed.ts";
@@ -20,6 +21,7 @@ import { plantedFaults } from "./tampering.ts";
 /** Of chance; the others are what they are. */
 const mixed = 300;
 const managed = 350;
+const fed = 250;
 /** For each object. */
 const realManaged = 2;
 
@@ -37,6 +39,8 @@ export function ownScenarios(random: Random): Scenario[] {
     ...watchScenarios(),
     ...mixedScenarios(random, mixed),
     ...managerScenarios(random, managed),
+    // Last of those of chance: the others stay as they were recorded.
+    ...feedScenarios(random, fed),
     ...plantedFaults.map(({ scenario }) => scenario),
   ];
 }
