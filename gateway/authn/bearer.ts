@@ -2,11 +2,11 @@
  * Knows users by the token in their Authorization header.
  *
  * Only `Bearer <token>` is ours; what follows the token after a space is ignored. Tokens are looked
- * up by a keyed hash, so that how long a look-up takes says nothing about a token.
+ * up by their digest.
  * Source: apiserver pkg/authentication/request/bearertoken/bearertoken.go.
  */
-import { createHmac, randomBytes } from "node:crypto";
 import type { User } from "../apimachinery/user.ts";
+import { tokenDigests } from "./token-digest.ts";
 import { type Authenticator, firstUser } from "./union.ts";
 
 /** Says whose a token is, undefined if nobody's. @throws Error if it can't tell. */
@@ -41,8 +41,7 @@ export function unionTokens(authenticators: readonly TokenAuthenticator[]): Toke
 
 /** Gives a look-up in a fixed set of tokens. The tokens themselves are not kept. */
 export function staticTokens(users: ReadonlyMap<string, User>): TokenAuthenticator {
-  const key = randomBytes(32);
-  const digest = (token: string) => createHmac("sha256", key).update(token).digest("base64");
+  const digest = tokenDigests();
   const byDigest = new Map([...users].map(([token, user]) => [digest(token), user]));
   return (token) => byDigest.get(digest(token));
 }

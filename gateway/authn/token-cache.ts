@@ -2,12 +2,12 @@
  * Remembers for a moment whose a token is.
  *
  * Yes and no are kept, failures are not; the same token that is being looked up is looked up once. The
- * cache knows tokens by a keyed hash, so that they don't lie in memory and nobody can guess a key.
+ * cache knows tokens by their digest.
  * Source: apiserver pkg/authentication/token/cache/cached_token_authenticator.go.
  */
-import { createHmac, randomBytes } from "node:crypto";
 import type { User } from "../apimachinery/user.ts";
 import type { TokenAuthenticator } from "./bearer.ts";
+import { tokenDigests } from "./token-digest.ts";
 
 /** Is told how the cache does. */
 export interface ObserveTokens {
@@ -39,7 +39,7 @@ export function cachedTokens(
   userOf: TokenAuthenticator,
   { ttlMs, now, observe }: TokenCacheOptions,
 ): TokenAuthenticator {
-  const key = randomBytes(32);
+  const digestOf = tokenDigests();
   // In order of their time to live, which is the same for all.
   const entries = new Map<string, Entry>();
   const asking = new Map<string, Promise<User | undefined>>();
@@ -77,7 +77,7 @@ export function cachedTokens(
   return (token) => {
     const began = now();
     const tell = (status: "hit" | "miss") => observe?.tokenAsked(status, (now() - began) / 1000);
-    const digest = createHmac("sha256", key).update(token).digest("base64");
+    const digest = digestOf(token);
     const entry = entries.get(digest);
     if (entry !== undefined && entry.until > began) {
       tell("hit");
