@@ -8,6 +8,7 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { formatMachine, formatTable, type Outcome, thisMachine } from "./report.ts";
 import { missed, type Row } from "./row.ts";
+import { aggregator } from "./rows/aggregator.ts";
 import { bodies } from "./rows/bodies.ts";
 import { definitions } from "./rows/definitions.ts";
 import { discovery } from "./rows/discovery.ts";
@@ -29,7 +30,7 @@ const rows: readonly Row[] = [
   watch,
   memory,
   discovery,
-
+  aggregator,
   session,
 ];
 
