@@ -393,6 +393,7 @@ async function listAnswer(
     apiVersion: formatGroupVersion(definition.group, version.name),
     listKind: definition.listKind,
     items: result.items,
+    itemsJson: result.itemsJson,
     resourceVersion: result.resourceVersion,
     continueToken: result.continueToken,
     remainingItemCount: result.remainingItemCount,

@@ -39,6 +39,8 @@ export interface ObjectList {
   readonly apiVersion: string;
   readonly listKind: string;
   readonly items: readonly ObjectView[];
+  /** Plain JSON of the items with commas between, in their place. Default: it is made of them. */
+  readonly itemsJson?: readonly Uint8Array[] | undefined;
   readonly resourceVersion: string;
   /** `""`: nothing is left. */
   readonly continueToken: string;
@@ -131,7 +133,8 @@ export function successStatus(details: {
 }
 
 function plainList(list: ObjectList): readonly Uint8Array[] {
-  const buffers: Uint8Array[] = [Buffer.from(`{"apiVersion":${encodeJson(list.apiVersion)},"items":[`)];
+  const head = Buffer.from(`{"apiVersion":${encodeJson(list.apiVersion)},"items":[`);
+  const buffers: Uint8Array[] = [head, ...(list.itemsJson ?? [])];
   list.items.forEach((item, index) => {
     if (index > 0) buffers.push(comma);
     buffers.push(item.json);

@@ -11,7 +11,7 @@ import type { ListOptions } from "../apimachinery/options.ts";
 import { badRequest, expired, StatusError } from "../apimachinery/status.ts";
 import { createTurns } from "../apimachinery/steps.ts";
 import type { ListPage, ReadAt, ResourceClient, StoredObject } from "../registry/registry.ts";
-import { compareKeys, type State } from "../watchcache/watchcache.ts";
+import { compareKeys, type KeyRange, type State } from "../watchcache/watchcache.ts";
 import { type ContinueToken, formatContinueToken, parseContinueToken } from "./continue-token.ts";
 import { sightOf } from "./ownership.ts";
 import { presentInSlices } from "./present.ts";
@@ -26,7 +26,10 @@ const checkEvery = 64;
 
 /** What a list gives. */
 export interface ListResult {
+  /** Empty if there is `itemsJson`. */
   readonly items: readonly ObjectView[];
+  /** Their bytes with commas between, where nobody looks at an item: the copy has them joined. */
+  readonly itemsJson?: readonly Uint8Array[];
   /** The same objects as they lie in the store, for deletecollection. */
   readonly stored: readonly StoredObject[];
   readonly resourceVersion: string;
@@ -55,7 +58,10 @@ export async function list(request: VerbRequest, tools: VerbTools, options: List
   const state = await tools.watchcache.read(definition, read);
   if (state !== undefined) {
     const revision = read.at === "exact" ? read.revision : state.revision;
-    return await listState(request, { ...state, revision }, selection, { limit: limited, token });
+    const page = { limit: limited, token };
+    const isWhole = selection.isEverything && isPlainList(request);
+    if (isWhole) return await listJoined(request, tools, { ...state, revision }, page);
+    return await listState(request, { ...state, revision }, selection, page);
   }
   // Without snapshots two pages could not be of one state: then the whole list is one page.
   const canPage = definition.capabilities.snapshotList;
@@ -106,22 +112,48 @@ export async function list(request: VerbRequest, tools: VerbTools, options: List
   return { items, stored, resourceVersion: String(revision), continueToken: "", remainingItemCount: undefined };
 }
 
-/** Lists a state of the copy: nothing but keys is looked at until an object is known to be wanted. */
-async function listState(
-  request: VerbRequest,
-  state: State,
-  selection: Selection,
-  { limit, token }: { readonly limit: number; readonly token: ContinueToken | undefined },
-): Promise<ListResult> {
+/** Where a page of the copy begins and how long it is. `limit` 0: it is the whole list. */
+interface Page {
+  readonly limit: number;
+  readonly token: ContinueToken | undefined;
+}
+
+/** Whether items are answered as they are: plain JSON. */
+function isPlainList({ info, form }: VerbRequest): boolean {
+  return info.verb === "list" && form.as === "" && form.mediaType === "application/json";
+}
+
+/** Lists all that a state of the copy has in the range, without a look at any of it. */
+async function listJoined(request: VerbRequest, tools: VerbTools, state: State, page: Page): Promise<ListResult> {
   const { version } = request.resource;
-  const { revision, objects } = state;
-  const after = token === undefined ? undefined : cacheKey(request, token.after);
-  const range = keyRange(request, after);
+  const { joined } = tools.watchcache;
+  const pieces: Uint8Array[] = [];
+  const turnIfDue = createTurns();
+  let left = page.limit === 0 ? Number.POSITIVE_INFINITY : page.limit;
+  let lastKey: string | undefined;
+  for (const run of state.objects.runs(rangeOf(request, page))) {
+    const part = { ...run, end: Math.min(run.end, run.first + left) };
+    const known = joined.known(version, part) ?? (await joined.join(version, part, turnIfDue));
+    for (const piece of known) pieces.push(piece);
+    lastKey = run.keys[part.end - 1];
+    left -= part.end - part.first;
+    if (left === 0) break;
+  }
+  // The first item has no comma before it, which is a piece's first byte.
+  if (pieces.length > 0) pieces[0] = (pieces[0] as Uint8Array).subarray(1);
+  const end = left === 0 ? pageEnd(request, state, page, lastKey, true) : wholeEnd;
+  return { items: [], itemsJson: pieces, stored: [], resourceVersion: String(state.revision), ...end };
+}
+
+/** Lists a state of the copy: nothing but keys is looked at until an object is known to be wanted. */
+async function listState(request: VerbRequest, state: State, selection: Selection, page: Page): Promise<ListResult> {
+  const { version } = request.resource;
   const items: ObjectView[] = [];
   const stored: StoredObject[] = [];
   const turnIfDue = createTurns();
   let lookedAt = 0;
-  for (const [key, object] of objects.entries(range)) {
+  let end: PageEnd = wholeEnd;
+  for (const [key, object] of state.objects.entries(rangeOf(request, page))) {
     if (++lookedAt % checkEvery === 0) await turnIfDue();
     if (!selection.matchesKey(object.stored)) continue;
     const large = object.prepare(version);
@@ -130,22 +162,41 @@ async function listState(
     if (!selection.matches(object.stored, view)) continue;
     items.push(view);
     stored.push(object.stored);
-    if (limit === 0 || items.length < limit) continue;
-    const left = objects.count({ ...range, from: `${key}\u0000` });
-    if (left === 0) break;
-    return {
-      items,
-      stored,
-      resourceVersion: String(revision),
-      continueToken: formatContinueToken({
-        revision: token?.revision === -1n ? -1n : revision,
-        after: listKey(request, object.stored),
-        storeToken: new Uint8Array(),
-      }),
-      remainingItemCount: selection.isEverything ? BigInt(left) : undefined,
-    };
+    if (items.length !== page.limit) continue;
+    end = pageEnd(request, state, page, key, selection.isEverything);
+    break;
   }
-  return { items, stored, resourceVersion: String(revision), continueToken: "", remainingItemCount: undefined };
+  return { items, stored, resourceVersion: String(state.revision), ...end };
+}
+
+type PageEnd = Pick<ListResult, "continueToken" | "remainingItemCount">;
+
+/** How a list ends that is whole. */
+const wholeEnd: PageEnd = { continueToken: "", remainingItemCount: undefined };
+
+/** How a page ends whose last item has this key of the copy. */
+function pageEnd(
+  request: VerbRequest,
+  { revision, objects }: State,
+  page: Page,
+  key: string | undefined,
+  isEverything: boolean,
+): PageEnd {
+  const left = key === undefined ? 0 : objects.count({ ...rangeOf(request, page), from: `${key}\u0000` });
+  const last = key === undefined ? undefined : objects.get(key)?.stored;
+  if (last === undefined || left === 0) return wholeEnd;
+  return {
+    continueToken: formatContinueToken({
+      revision: page.token?.revision === -1n ? -1n : revision,
+      after: listKey(request, last),
+      storeToken: new Uint8Array(),
+    }),
+    remainingItemCount: isEverything ? BigInt(left) : undefined,
+  };
+}
+
+function rangeOf(request: VerbRequest, { token }: Page): KeyRange {
+  return keyRange(request, token === undefined ? undefined : cacheKey(request, token.after));
 }
 
 /** Gives the copy's key of a list key: see listKey(). */

@@ -38,6 +38,17 @@ export interface KeyRange {
   readonly to?: string | undefined;
 }
 
+/**
+ * Entries that follow one another, at least one: those of a leaf from `first` to `end` (exclusive). The arrays
+ * are the leaf's own: they never change, and every state that shares the leaf gives the same.
+ */
+export interface Run<V> {
+  readonly keys: readonly string[];
+  readonly values: readonly V[];
+  readonly first: number;
+  readonly end: number;
+}
+
 /** One state of an ordered map. */
 export class KeyTree<V> {
   readonly #root: Node<V>;
@@ -97,9 +108,16 @@ export class KeyTree<V> {
     return Math.max(0, (to === undefined ? this.size : rank(this.#root, to)) - before);
   }
 
+  /** Gives the entries of a range in order, as they lie together. */
+  runs({ from, to }: KeyRange = {}): Generator<Run<V>, void, undefined> {
+    return runsOf(this.#root, from, to);
+  }
+
   /** Gives the entries of a range in order. */
-  *entries({ from, to }: KeyRange = {}): Generator<readonly [string, V], void, undefined> {
-    yield* entriesOf(this.#root, from, to);
+  *entries(range: KeyRange = {}): Generator<readonly [string, V], void, undefined> {
+    for (const { keys, values, first, end } of this.runs(range)) {
+      for (let index = first; index < end; index++) yield [keys[index] as string, values[index] as V];
+    }
   }
 
   /** Gives the values of a range in order. */
@@ -206,21 +224,20 @@ function rank<V>(root: Node<V>, key: string): number {
   return before + lowerBound(node.keys, key);
 }
 
-function* entriesOf<V>(
+function* runsOf<V>(
   node: Node<V>,
   from: string | undefined,
   to: string | undefined,
-): Generator<readonly [string, V], void, undefined> {
+): Generator<Run<V>, void, undefined> {
   if (isBranch(node)) {
     for (let index = from === undefined ? 0 : childFor(node, from); index < node.children.length; index++) {
       if (to !== undefined && compareKeys(node.keys[index] as string, to) >= 0) return;
-      yield* entriesOf(node.children[index] as Node<V>, from, to);
+      yield* runsOf(node.children[index] as Node<V>, from, to);
     }
     return;
   }
-  for (let index = from === undefined ? 0 : lowerBound(node.keys, from); index < node.keys.length; index++) {
-    const key = node.keys[index] as string;
-    if (to !== undefined && compareKeys(key, to) >= 0) return;
-    yield [key, node.values[index] as V];
-  }
+  const { keys, values } = node;
+  const first = from === undefined ? 0 : lowerBound(keys, from);
+  const end = to === undefined ? keys.length : lowerBound(keys, to);
+  if (first < end) yield { keys, values, first, end };
 }

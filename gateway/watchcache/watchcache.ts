@@ -12,6 +12,7 @@ import type { ResourceDefinition } from "../apimachinery/resource.ts";
 import type { CallContext, ReadAt, Registry } from "../registry/registry.ts";
 import type { Presenter } from "./cached-object.ts";
 import { createFeed, type Feed, type FeedFigures, type FeedOptions, nobody, type ObserveFeed } from "./feed.ts";
+import { JoinedItems } from "./joined-items.ts";
 import { type AskHead, createSharedHead } from "./shared-head.ts";
 import type { State } from "./states.ts";
 
@@ -38,6 +39,8 @@ export interface WatchCache {
   read(definition: ResourceDefinition, at: ReadAt): Promise<State | undefined>;
   /** Gives the store's head as of no earlier than now; those who ask at once share one call. */
   head(definition: ResourceDefinition): ReturnType<AskHead>;
+  /** The bytes of lists, joined once for all. */
+  readonly joined: JoinedItems;
   /** How a resource's feed is; undefined if nobody has needed one yet. */
   figures(definition: ResourceDefinition): FeedFigures | undefined;
   /** Ends every feed; watchers see the end of their stream. */
@@ -137,6 +140,7 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
         }
       }
     },
+    joined: new JoinedItems(),
     figures: (definition) => entries.get(definition)?.feed.figures(),
     head: (definition) => entryOf(definition).askHead(),
     close() {
