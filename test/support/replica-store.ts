@@ -35,8 +35,8 @@ const capabilities = [Capability.RESUME, Capability.PROGRESS, Capability.PREVIOU
 const lookMs = 10;
 
 const schema = `
-PRAGMA journal_mode = WAL;
 PRAGMA busy_timeout = 10000;
+PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS log (
   revision INTEGER PRIMARY KEY, resource TEXT, namespace TEXT, name TEXT, uid TEXT, deleted INTEGER, json BLOB
 );
