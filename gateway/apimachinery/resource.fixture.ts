@@ -51,6 +51,7 @@ export function definitionWith(change: Partial<ResourceDefinition> = {}): Resour
     lifecycle: "gateway",
     subresources: [],
     maxObjectBytes: 1_000_000,
+    polledWatchMs: 0,
     perUserReads: false,
     ownerScope: undefined,
     ...change,

@@ -111,6 +111,8 @@ export interface ResourceDefinition {
   readonly subresources: readonly SubresourceDefinition[];
   /** Largest object in bytes that the store takes. */
   readonly maxObjectBytes: number;
+  /** Milliseconds between the lists of which a watch is made, for a store without a feed. 0: it has one, or no watch. */
+  readonly polledWatchMs: number;
   /** True: the answer of a read depends on who asks; never cached. */
   readonly perUserReads: boolean;
   /** Undefined: objects belong to nobody, and who may read the resource may read them all. */

@@ -27,9 +27,20 @@ test("definitionFrom() reads custom subresources and owners", async () => {
   assert.deepEqual(ownerScope, { path: ["spec", "userID"], match: "uid", bypassVerb: "see" });
 });
 
+test("definitionFrom() offers a watch that is made of lists", async () => {
+  const { verbs, polledWatchMs } = await read({ verbs: [Verb.LIST], polledWatchIntervalMs: 100 });
+  assert.deepEqual([verbs, polledWatchMs], [["list", "watch"], 100]);
+});
+
 test("definitionFrom() refuses what can't be served, with the path of the fault", async () => {
   const cases: [ResourceInit, RegExp][] = [
     [{ verbs: [Verb.WATCH] }, /^verbs: watch needs list$/],
+    [{ polledWatchIntervalMs: 1_000 }, /^polled_watch_interval_ms: is for a resource with list and without watch$/],
+    [
+      { polledWatchIntervalMs: 1_000, verbs: [Verb.LIST, Verb.WATCH] },
+      /^polled_watch_interval_ms: is for a resource with list and without watch$/,
+    ],
+    [{ polledWatchIntervalMs: 99, verbs: [Verb.LIST] }, /^polled_watch_interval_ms: must be at least 100$/],
     [{ verbs: [Verb.PATCH] }, /^verbs: patch needs get and update$/],
     [{ subresources: [{ ...unary, name: "Poke" }] }, /^subresources\[0\]\.name: "Poke" is no DNS label$/],
     [{ subresources: [{ ...unary, name: "status" }] }, /^subresources\[0\]\.name: status stands in a version$/],

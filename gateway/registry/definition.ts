@@ -37,6 +37,9 @@ export class DefinitionFault extends Error {
 /** etcd's limit, which clients of Kubernetes know. */
 const defaultMaxObjectBytes = 1_572_864;
 
+/** Each poll is a list of everything: more often, a store with a feed is what is wanted. */
+const minPolledWatchMs = 100;
+
 const verbWords: Readonly<Record<Verb, ResourceVerb | undefined>> = {
   [Verb.UNSPECIFIED]: undefined,
   [Verb.GET]: "get",
@@ -73,6 +76,14 @@ export async function definitionFrom(resource: Resource): Promise<ResourceDefini
   if (has("deletecollection") && !(has("list") && has("delete"))) {
     throw new DefinitionFault("verbs: deletecollection needs list and delete");
   }
+  const polledWatchMs = resource.polledWatchIntervalMs;
+  if (polledWatchMs > 0) {
+    if (has("watch") || !has("list"))
+      throw new DefinitionFault("polled_watch_interval_ms: is for a resource with list and without watch");
+    if (polledWatchMs < minPolledWatchMs)
+      throw new DefinitionFault(`polled_watch_interval_ms: must be at least ${minPolledWatchMs}`);
+    verbs.push("watch");
+  }
   const versions: ResourceVersionDefinition[] = [];
   for (const version of resource.versions) versions.push(await versionFrom(version, versions.length));
   return {
@@ -92,6 +103,7 @@ export async function definitionFrom(resource: Resource): Promise<ResourceDefini
     subresources: resource.subresources.map((subresource, index) => subresourceFrom(subresource, index, resource)),
     lifecycle: resource.lifecycle === Lifecycle.STORE ? "store" : "gateway",
     maxObjectBytes: Number(resource.maxObjectBytes) || defaultMaxObjectBytes,
+    polledWatchMs,
     perUserReads: resource.perUserReads,
     ownerScope: resource.ownerScope === undefined ? undefined : ownerScopeFrom(resource.ownerScope),
   };

@@ -28,6 +28,7 @@ import { createResourceTable } from "./resource-table.ts";
 import type { ResourceClient } from "./store-call.ts";
 import { createStoreConnection, type StoreAddress, type StoreConnection } from "./transport.ts";
 
+export { uidIn } from "./context.ts";
 export {
   type HostAuthorize,
   type HostQuestion,

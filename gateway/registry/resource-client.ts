@@ -270,6 +270,11 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
     currentRevision: (caller) =>
       call({ verb: "get", caller }, async (context) => {
         const request = { context, resource };
+        if (definition.polledWatchMs > 0) {
+          // A store without a feed need not offer it: a list's mark is the head.
+          const { revision } = await pageOf({ ...request, limit: 1 }, caller);
+          return { revision, lastChange: undefined };
+        }
         const response = await store.currentRevision(request, readOptions(caller));
         const { mark, lastChange } = response;
         return { revision: mark?.revision ?? 0n, lastChange: lastChange === 0n ? undefined : lastChange };

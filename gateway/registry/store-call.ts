@@ -92,7 +92,12 @@ export interface StoreEvent {
 /** What a watch stream says, in order. */
 export type WatchFrame =
   | { readonly frame: "started"; readonly revision: bigint; readonly epoch: string; readonly oldestResumable: bigint }
-  | { readonly frame: "events"; readonly events: readonly StoreEvent[] }
+  /** `blurred`: revisions, both included, at which nobody can tell the state; only of a polled watch. */
+  | {
+      readonly frame: "events";
+      readonly events: readonly StoreEvent[];
+      readonly blurred?: { readonly from: bigint; readonly to: bigint };
+    }
   | { readonly frame: "progress"; readonly revision: bigint }
   | { readonly frame: "expired"; readonly oldestResumable: bigint; readonly reason: string };
 

@@ -23,7 +23,9 @@ export async function get(request: VerbRequest, tools: VerbTools, options: GetOp
 
 async function viewAt(request: VerbRequest, tools: VerbTools, at: ReadAt): Promise<ObjectView> {
   const { definition, version } = request.resource;
-  const state = await tools.watchcache.read(definition, at);
+  // A copy that is made of lists would list everything anew for this one object.
+  const isAtStore = definition.polledWatchMs > 0 && at.at === "latest";
+  const state = isAtStore ? undefined : await tools.watchcache.read(definition, at);
   if (state === undefined) {
     if (at.at === "notOlderThan") await reach(tools.registry.client(definition), request, at.revision);
     return await presentInSlices(tools.schemaOf, request.resource, await read(request, tools, at));

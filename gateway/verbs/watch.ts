@@ -134,9 +134,9 @@ async function begin(
     if (error instanceof StatusError && error.status.code === 410) return { status: error };
     throw error;
   }
+  const { definition } = request.resource;
   if (asked === undefined) {
     // "Now" means every write that was acknowledged before this request.
-    const { definition } = request.resource;
     const head = definition.perUserReads
       ? await tools.registry.client(definition).currentRevision(callOf(request))
       : await tools.watchcache.head(definition);
@@ -149,6 +149,8 @@ async function begin(
       throw error;
     }
   }
+  // Who has listed at the store is ahead of the next poll, whose deletes have the lowest revisions there are.
+  if (definition.polledWatchMs > 0 && asked !== undefined) await feed.reach(asked);
   const isFromNow = sendInitial === false && (asked === undefined || isAny);
   if (isFromNow) return { after: feed.revision, initial: none(), mark: false, markAt: 0n };
   if (asked === undefined || isAny || sendInitial === true) {

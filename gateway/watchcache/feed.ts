@@ -14,11 +14,21 @@ import {
   tooLargeResourceVersion,
   tooManyRequests,
 } from "../apimachinery/status.ts";
-import type { CallContext, ObjectKey, ReadAt, ResourceClient, StoredObject, StoreEvent } from "../registry/registry.ts";
+import type {
+  CallContext,
+  ListPage,
+  ObjectKey,
+  ReadAt,
+  ResourceClient,
+  StoredObject,
+  StoreEvent,
+  WatchFrame,
+} from "../registry/registry.ts";
 import { CachedObject, type Presenter } from "./cached-object.ts";
 import { assertEpochStart, assertMark, assertNext, assertProgress, StoreLied } from "./guard.ts";
 import { compareKeys } from "./key-order.ts";
 import { KeyTree } from "./key-tree.ts";
+import { createPulse, polledWatch } from "./polled-watch.ts";
 import { Ring } from "./ring.ts";
 import { type State, States } from "./states.ts";
 
@@ -153,6 +163,12 @@ interface History {
   readonly events: readonly FeedEvent[];
 }
 
+/** See polled-watch.ts. */
+interface Blur {
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
 interface Waiter {
   readonly revision: bigint;
   readonly resolve: () => void;
@@ -175,6 +191,9 @@ export function createFeed(options: FeedOptions): Feed {
   let filled = false;
   let isFollowing = false;
   let isTooLarge = false;
+  /** Revisions at which nobody can tell the state, both included; of a polled watch. */
+  let blurs: Blur[] = [];
+  const pulse = createPulse();
 
   void run();
 
@@ -223,10 +242,7 @@ export function createFeed(options: FeedOptions): Feed {
     let mark: Mark | undefined;
     let bytes = 0;
     do {
-      const page = await client.list(
-        { namespace: "", read, limit: fillPage, continueToken },
-        { ...(own?.caller ?? nobody), timeoutMs: fillCallMs, signal: stop.signal },
-      );
+      const page = await listPage(read, continueToken);
       // Pages of a store without snapshots may be newer than the first mark; following from the
       // first mark repairs them.
       assertMark(page);
@@ -247,6 +263,7 @@ export function createFeed(options: FeedOptions): Feed {
     for (const object of found.values()) copyBytes += object.stored.json.length;
     states.restart({ revision, objects });
     ring = new Ring<FeedEvent>(history?.floor ?? revision, ringLimits);
+    blurs = [];
     for (const event of history?.events ?? []) ring.push(event);
     filled = true;
     observe?.filled(found.size);
@@ -311,8 +328,30 @@ export function createFeed(options: FeedOptions): Feed {
     return { floor, events };
   }
 
+  /** A page of everything. */
+  function listPage(read: ReadAt, continueToken: Uint8Array): Promise<ListPage> {
+    const call = { ...(own?.caller ?? nobody), timeoutMs: fillCallMs, signal: stop.signal };
+    return client.list({ namespace: "", read, limit: fillPage, continueToken }, call);
+  }
+
+  /** What changes after the copy's revision. */
+  function frames(): AsyncIterable<WatchFrame> {
+    const { polledWatchMs } = definition;
+    if (polledWatchMs === 0) return client.watch({ after: revision, epoch, caller: own?.caller, signal: stop.signal });
+    return polledWatch({
+      list: (continueToken) => listPage({ at: "latest" }, continueToken),
+      known: () => ({ revision, get: (key) => objects.get(key)?.stored, values: storedObjects }),
+      untilDue: () => pulse.next(polledWatchMs, stop.signal),
+      signal: stop.signal,
+    });
+  }
+
+  function* storedObjects(): Iterable<StoredObject> {
+    for (const { stored } of objects.values()) yield stored;
+  }
+
   async function follow(onAlive: () => void): Promise<void> {
-    for await (const frame of client.watch({ after: revision, epoch, caller: own?.caller, signal: stop.signal })) {
+    for await (const frame of frames()) {
       if (frame.frame !== "expired") onAlive();
       switch (frame.frame) {
         case "started":
@@ -320,6 +359,7 @@ export function createFeed(options: FeedOptions): Feed {
           isFollowing = true;
           break;
         case "events":
+          if (frame.blurred !== undefined) blurs = [...blurs.filter(({ to }) => to >= ring.floor), frame.blurred];
           apply(frame.events);
           break;
         case "progress":
@@ -421,8 +461,11 @@ export function createFeed(options: FeedOptions): Feed {
     }
   }
 
+  const isBlurred = (at: bigint) => blurs.some(({ from, to }) => from <= at && at <= to);
+
   async function reachWithin(wanted: bigint, timeoutMs: number): Promise<boolean> {
     if (wanted <= revision) return true;
+    pulse.wake();
     return await new Promise<boolean>((resolve) => {
       const waiter = {
         revision: wanted,
@@ -473,9 +516,9 @@ export function createFeed(options: FeedOptions): Feed {
       return isFollowing;
     },
     state: () => (filled ? { revision, objects } : undefined),
-    stateAt: (at) => (filled && at <= revision ? states.at(at) : undefined),
+    stateAt: (at) => (filled && at <= revision && !isBlurred(at) ? states.at(at) : undefined),
     subscribe(after, subscriber) {
-      const missed = ring.after(after);
+      const missed = isBlurred(after) ? undefined : ring.after(after);
       if (missed === undefined) throw expired(`too old resource version: ${after} (${ring.floor})`);
       subscribers.add(subscriber);
       if (missed.length > 0) subscriber.events(missed);

@@ -9,6 +9,7 @@
  * Source: apiserver pkg/storage/cacher.
  */
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
+import { expired } from "../apimachinery/status.ts";
 import type { CallContext, ReadAt, Registry } from "../registry/registry.ts";
 import type { Presenter } from "./cached-object.ts";
 import { createFeed, type Feed, type FeedFigures, type FeedOptions, nobody, type ObserveFeed } from "./feed.ts";
@@ -123,6 +124,9 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
       if (!isCacheable(definition)) return undefined;
       const entry = entryOf(definition);
       const { feed } = entry;
+      // Its store would only say that it keeps no earlier state.
+      if (at.at === "exact" && isAlone(definition) && feed.stateAt(at.revision) === undefined)
+        throw expired("The resourceVersion for the provided list is too old.");
       if (feed.state() === undefined) return undefined;
       switch (at.at) {
         case "any":
@@ -174,6 +178,12 @@ async function timed<T>(wait: Promise<T>, observe: ObserveCopy | undefined): Pro
  * Whether reads can be answered from a copy: everybody sees the same, the store tells what changes, and
  * no read is converted by its store, which may refuse to.
  */
-function isCacheable({ perUserReads, verbs, capabilities }: ResourceDefinition): boolean {
-  return !perUserReads && verbs.includes("watch") && capabilities.resume && !capabilities.hookConvert;
+function isCacheable({ perUserReads, verbs, capabilities, polledWatchMs }: ResourceDefinition): boolean {
+  const isFollowed = verbs.includes("watch") && (capabilities.resume || polledWatchMs > 0);
+  return !perUserReads && isFollowed && !capabilities.hookConvert;
+}
+
+/** Whether earlier states are known to the copy alone: lists of a store without them are paged from it. */
+function isAlone({ polledWatchMs, capabilities }: ResourceDefinition): boolean {
+  return polledWatchMs > 0 && !capabilities.exactRead;
 }

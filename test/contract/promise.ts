@@ -21,6 +21,8 @@ export interface Needs {
   /** A second resource with the same verbs. */
   readonly other?: boolean;
   readonly isNamespaced?: boolean;
+  /** A watch that the gateway makes of lists. */
+  readonly polled?: boolean;
   /** One revision counter for the whole store. */
   readonly storeScope?: boolean;
   /** A protocol beside gRPC, or an optional service. */

@@ -15,6 +15,7 @@ import { historyReadPromises } from "./promises/exact-reads.ts";
 import { historyPromises } from "./promises/history.ts";
 import { hookPromises } from "./promises/hooks.ts";
 import { objectPromises } from "./promises/objects.ts";
+import { polledPromises } from "./promises/polled.ts";
 import { readPromises } from "./promises/reads.ts";
 import { bySessionPromises, sessionPromises } from "./promises/sessions.ts";
 import { streamPromises } from "./promises/streams.ts";
@@ -41,6 +42,7 @@ export const promises: readonly ContractPromise[] = [
   ...hookPromises,
   ...readPromises,
   ...collectionPromises,
+  ...polledPromises,
   ...historyReadPromises,
   ...watchStartPromises,
   ...watchPromises,

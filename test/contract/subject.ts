@@ -99,6 +99,7 @@ export function lackOf(
   const declared = needs.lacks?.find((one) => subject.has(one));
   if (declared !== undefined) return `a resource without the capability ${declared}`;
   if (needs.action !== undefined && !actsBy(needs.action, subject)) return actionWords[needs.action];
+  if (needs.polled && subject.resource.polledWatchIntervalMs === 0) return "a polled watch";
   if (needs.isNamespaced && !subject.isNamespaced) return "a namespaced resource";
   if (needs.storeScope && description.revisionScope !== 1) return "one revision counter for the whole store";
   if (needs.other && otherOf(wanted, subject, all) === undefined) return "a second resource with these verbs";

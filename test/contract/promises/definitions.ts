@@ -134,11 +134,15 @@ export const definitionPromises = [
   ),
   eachResource(
     "definition.polled-watch",
-    "A polled watch is asked for only where there is no watch, and where there are lists.",
+    "A polled watch is asked for only where there is no watch, and where there are lists; not too often.",
     ({ polledWatchIntervalMs, verbs }) => {
       hold(
         polledWatchIntervalMs === 0 || (!verbs.includes(Verb.WATCH) && verbs.includes(Verb.LIST)),
         "polled_watch_interval_ms is set beside watch, or without list",
+      );
+      hold(
+        polledWatchIntervalMs === 0 || polledWatchIntervalMs >= 100,
+        `polled_watch_interval_ms is ${polledWatchIntervalMs}, and at least 100 is taken`,
       );
     },
   ),

@@ -34,6 +34,13 @@ export function honestStore(lacks: readonly Capability[] = []): WholeStore {
   return createMemoryStore(contractResources(capabilities, { resumeWindow }), 1_000n, keptEvents) as WholeStore;
 }
 
+/** Memory without a feed, of whose lists a gateway makes a watch. */
+export function polledStore(): Omit<WholeStore, "watch"> {
+  const polled = { verbs: allVerbs.filter((verb) => verb !== Verb.WATCH), polledWatchIntervalMs: 1_000 };
+  const { watch: _, ...rest } = createMemoryStore(contractResources([], polled), 1_000n, keptEvents) as WholeStore;
+  return rest;
+}
+
 const extra = [
   Capability.DRY_RUN,
   Capability.IDEMPOTENT_WRITES,

@@ -9,7 +9,7 @@ import { fork } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { markdownTable } from "../report.ts";
-import { activeStore, capableStore, honestStore } from "./honest.ts";
+import { activeStore, capableStore, honestStore, polledStore } from "./honest.ts";
 import { type Catch, certifyInProcess, mutants, tryMutant } from "./zoo.ts";
 
 /** Processes at once: more than two cores, since much of a run is waiting. */
@@ -89,7 +89,12 @@ async function honest(runs: number): Promise<number> {
   const since = performance.now();
   for (let run = 1; run <= runs; run++) {
     const store = honestStore();
-    const kinds = [[{ store }, { store }], [{ store: capableStore() }], [{ store: activeStore() }]];
+    const kinds = [
+      [{ store }, { store }],
+      [{ store: capableStore() }],
+      [{ store: activeStore() }],
+      [{ store: polledStore() }],
+    ];
     const { results } = await certifyInProcess(kinds[run % kinds.length] ?? []);
     const broken = results.find((result) => result.outcome === "broken");
     if (broken !== undefined) {

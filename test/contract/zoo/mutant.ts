@@ -16,16 +16,14 @@ export interface Mutant {
   make(): readonly { readonly store: Store; readonly interceptors?: readonly Interceptor[] }[];
 }
 
-type Change = (honest: WholeStore) => Partial<Store>;
-
 /** A mutant of one endpoint that differs from an honest store in a few functions. */
-export function mutant(
+export function mutant<Base extends Store = WholeStore>(
   name: string,
   does: string,
   seen: string,
   breaks: string | readonly string[],
-  change: Change,
-  base: () => WholeStore = honestStore,
+  change: (honest: Base) => Partial<Store>,
+  base: () => Base = honestStore as unknown as () => Base,
 ): Mutant {
   const list = typeof breaks === "string" ? [breaks] : breaks;
   return {

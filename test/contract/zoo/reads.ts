@@ -7,7 +7,7 @@ import {
   type ResourceDescription,
   type StoredObject,
 } from "../../../stores/sdk/sdk.ts";
-import { honestStore, type WholeStore } from "./honest.ts";
+import { honestStore, polledStore, type WholeStore } from "./honest.ts";
 import { type Mutant, mutant, onceIn, pause } from "./mutant.ts";
 import { renumbered } from "./renumbered.ts";
 
@@ -24,7 +24,10 @@ function storing(honest: WholeStore, change: (json: Uint8Array) => Uint8Array): 
 }
 
 /** Changes each page of a list. */
-function listing(honest: WholeStore, change: (page: ListPage, call: ListCall) => ListPage | Promise<ListPage>) {
+function listing(
+  honest: Pick<WholeStore, "list">,
+  change: (page: ListPage, call: ListCall) => ListPage | Promise<ListPage>,
+) {
   return { list: async (call: ListCall) => await change(await honest.list(call), call) };
 }
 
@@ -46,6 +49,14 @@ export const readMutants: readonly Mutant[] = [
     "cozystack, ark: the mark of a list is guessed from its items",
     ["list.mark-is-head", "list.mark-after-delete", "list.empty"],
     (honest) => listing(honest, (page) => ({ ...page, revision: maxOf(page.items) || page.revision })),
+  ),
+  mutant(
+    "max-item-mark-polled",
+    "takes the greatest item's revision for the mark of the lists that a watch is made of",
+    "cozystack, ark: the mark of a list is guessed from its items",
+    ["polled.deletes"],
+    (honest) => listing(honest, (page) => ({ ...page, revision: maxOf(page.items) || page.revision })),
+    polledStore,
   ),
   mutant(
     "mark-too-young",

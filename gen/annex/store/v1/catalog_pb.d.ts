@@ -503,8 +503,9 @@ export declare type Resource = Message<"annex.store.v1.Resource"> & {
   resumeWindow?: ResumeWindow | undefined;
 
   /**
-   * Milliseconds between two lists of a polled watch, for a store with revisions and without Watch.
-   * 0: no polled watch.
+   * Milliseconds between two lists of a polled watch, for a store with revisions and without Watch: at
+   * least 100. Clients may then watch, without VERB_WATCH: the gateway compares lists. Each delete must
+   * have a revision of its own, which the mark of the next list has. 0: no polled watch.
    *
    * @generated from field: uint32 polled_watch_interval_ms = 19;
    */
