@@ -11,12 +11,15 @@ const again = { contextValues: createContextValues().set(repeatable, true) };
 function endpoint(name: string, asked: string[]) {
   const state = {
     isDoubtful: false,
+    inFlight: 0,
     fail: undefined as (() => never) | undefined,
     wait: Promise.resolve(),
     transport: createRouterTransport(({ rpc }) => {
       const take = async () => {
         asked.push(name);
+        state.inFlight++;
         await state.wait;
+        state.inFlight--;
         state.fail?.();
       };
       rpc(StoreService.method.get, async () => {

@@ -13,66 +13,57 @@ export interface Candidate {
   readonly transport: Transport;
   /** Whether it is tried only after the others: it may be away. */
   readonly isDoubtful: boolean;
+  /** Calls and streams that are under way. */
+  readonly inFlight: number;
 }
 
 /** Makes the transport. `candidates` gives those that may be called now. */
 export function createBalancedTransport(candidates: () => readonly Candidate[]): Transport {
-  /** Unary calls that are under way. */
-  const inFlight = new WeakMap<Candidate, number>();
   let turn = 0;
 
   /** Gives the one with the least to do; of equals the next in turn. */
-  function pick(tried: ReadonlySet<Candidate>): Candidate | undefined {
+  function pick(tried: readonly Candidate[]): Candidate | undefined {
     const all = candidates();
-    turn = (turn + 1) % Math.max(1, all.length);
+    turn++;
     let best: Candidate | undefined;
     for (let index = 0; index < all.length; index++) {
       const one = all[(turn + index) % all.length] as Candidate;
-      if (!tried.has(one) && (best === undefined || isBetter(one, best))) best = one;
+      if (!tried.includes(one) && (best === undefined || isBetter(one, best))) best = one;
     }
     return best;
   }
 
-  function isBetter(one: Candidate, other: Candidate): boolean {
-    if (one.isDoubtful !== other.isDoubtful) return other.isDoubtful;
-    return (inFlight.get(one) ?? 0) < (inFlight.get(other) ?? 0);
-  }
-
-  async function attempt<T>(mayRepeat: boolean, call: (one: Candidate) => Promise<T>): Promise<T> {
-    const tried = new Set<Candidate>();
-    let failure: unknown = new NotSent("no endpoint of the store answers");
-    for (let one = pick(tried); one !== undefined; one = pick(tried)) {
-      tried.add(one);
+  /** Makes the call at one after the other, until it is answered or may not be made again. */
+  async function attempt<T>(mayRepeat: boolean, call: (one: Candidate, isFirst: boolean) => Promise<T>): Promise<T> {
+    const tried: Candidate[] = [];
+    for (let failure: unknown; ; ) {
+      const one = pick(tried);
+      if (one === undefined) throw failure ?? new NotSent("no endpoint of the store answers");
       try {
-        return await call(one);
+        return await call(one, tried.length === 0);
       } catch (error) {
         if (!isUnreceived(error) && !(mayRepeat && isLost(error))) throw error;
         failure = error;
+        tried.push(one);
       }
     }
-    throw failure;
   }
 
   return {
-    async unary(method, signal, timeoutMs, header, input, contextValues) {
-      const left = timeLeft(timeoutMs);
-      return await attempt(contextValues?.get(repeatable) ?? false, async (one) => {
-        throwIfAborted(signal);
-        inFlight.set(one, (inFlight.get(one) ?? 0) + 1);
-        try {
-          return await one.transport.unary(method, signal, left(), header, input, contextValues);
-        } finally {
-          inFlight.set(one, (inFlight.get(one) ?? 1) - 1);
-        }
+    unary(method, signal, timeoutMs, header, input, contextValues) {
+      const began = performance.now();
+      return attempt(contextValues?.get(repeatable) ?? false, ({ transport }, isFirst) => {
+        const leftMs = isFirst ? timeoutMs : leftOf(timeoutMs, began, signal);
+        return transport.unary(method, signal, leftMs, header, input, contextValues);
       });
     },
     async stream(method, signal, timeoutMs, header, input, contextValues) {
       const mayRepeat = contextValues?.get(repeatable) ?? false;
-      const left = timeLeft(timeoutMs);
+      const began = performance.now();
       const sent = replayed(input);
-      const answer = await attempt(mayRepeat, async (one) => {
-        throwIfAborted(signal);
-        const opened = await one.transport.stream(method, signal, left(), header, sent.from(), contextValues);
+      const answer = await attempt(mayRepeat, async ({ transport }, isFirst) => {
+        const leftMs = isFirst ? timeoutMs : leftOf(timeoutMs, began, signal);
+        const opened = await transport.stream(method, signal, leftMs, header, sent.from(), contextValues);
         return mayRepeat ? await begun(opened) : opened;
       });
       sent.settle();
@@ -81,15 +72,15 @@ export function createBalancedTransport(candidates: () => readonly Candidate[]):
   };
 }
 
-/** Gives the function that says how much of a deadline is left. */
-function timeLeft(timeoutMs: number | undefined): () => number | undefined {
-  if (timeoutMs === undefined || timeoutMs <= 0) return () => timeoutMs;
-  const endsAt = performance.now() + timeoutMs;
-  return () => Math.max(1, Math.ceil(endsAt - performance.now()));
+function isBetter(one: Candidate, other: Candidate): boolean {
+  return one.isDoubtful === other.isDoubtful ? one.inFlight < other.inFlight : other.isDoubtful;
 }
 
-function throwIfAborted(signal: AbortSignal | undefined): void {
+/** Gives how much of a deadline is left. @throws ConnectError if nobody waits any more. */
+function leftOf(timeoutMs: number | undefined, began: number, signal: AbortSignal | undefined): number | undefined {
   if (signal?.aborted) throw ConnectError.from(signal.reason);
+  if (timeoutMs === undefined || timeoutMs <= 0) return timeoutMs;
+  return Math.max(1, Math.ceil(timeoutMs - (performance.now() - began)));
 }
 
 /** Waits for the first message. @throws what came instead. */

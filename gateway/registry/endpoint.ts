@@ -36,6 +36,8 @@ export interface Endpoint {
   isRefusing(): boolean;
   /** Whether it may be away. */
   readonly isDoubtful: boolean;
+  /** Calls and streams that are under way, its own among them. */
+  readonly inFlight: number;
   sessions(): number;
   /** Tells it what is refused of its description. Never rejects. */
   tell(): Promise<void>;
@@ -201,6 +203,9 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     isRefusing: () => breaker.isRefusing(),
     get isDoubtful() {
       return state === "away" || breaker.isDoubtful();
+    },
+    get inFlight() {
+      return connection.inFlight;
     },
     sessions: () => connection.sessions(),
     async tell() {

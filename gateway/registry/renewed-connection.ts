@@ -11,6 +11,8 @@ import type { StoreConnection } from "./transport.ts";
 /** A connection with successors. */
 export interface RenewedConnection extends StoreConnection {
   sessions(): number;
+  /** Calls and streams that are under way. */
+  readonly inFlight: number;
   /** How often it was replaced. */
   renewals(): number;
   /** Replaces the present one now. */
@@ -45,6 +47,7 @@ interface Generation {
 export function createRenewedConnection({ open, random = Math.random }: RenewedConnectionOptions): RenewedConnection {
   const all = new Set<Generation>();
   let current: Generation | undefined;
+  let inFlight = 0;
   let renewals = 0;
   let isClosed = false;
 
@@ -75,15 +78,22 @@ export function createRenewedConnection({ open, random = Math.random }: RenewedC
     one.connection.close();
   }
 
+  function take(): Generation {
+    const one = generation();
+    one.inFlight++;
+    inFlight++;
+    return one;
+  }
+
   function release(one: Generation): void {
     one.inFlight--;
+    inFlight--;
     if (one.inFlight === 0 && one.leaving.signal.aborted && all.has(one)) end(one);
   }
 
   const transport: Transport = {
     async unary(...call) {
-      const one = generation();
-      one.inFlight++;
+      const one = take();
       try {
         return await one.connection.transport.unary(...call);
       } finally {
@@ -91,10 +101,9 @@ export function createRenewedConnection({ open, random = Math.random }: RenewedC
       }
     },
     async stream(method, signal, ...call) {
-      const one = generation();
+      const one = take();
       const leaving = resumed.has(method.name) ? one.leaving.signal : undefined;
       const ends = leaving === undefined || signal === undefined ? signal : AbortSignal.any([signal, leaving]);
-      one.inFlight++;
       const over = once(() => release(one));
       // Whoever leaves early has cancelled, and reads no end.
       signal?.addEventListener("abort", over, { once: true });
@@ -115,6 +124,9 @@ export function createRenewedConnection({ open, random = Math.random }: RenewedC
   return {
     transport,
     sessions: () => [...all].reduce((sum, { connection }) => sum + (connection.sessions?.() ?? 0), 0),
+    get inFlight() {
+      return inFlight;
+    },
     renewals: () => renewals,
     renew,
     close() {
