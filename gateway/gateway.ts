@@ -16,6 +16,7 @@ import { readFileSync } from "node:fs";
 import { type Admit, admitAll } from "./admission/admission.ts";
 import { formatGroupVersion } from "./apimachinery/gvk.ts";
 import type { HttpAnswer } from "./apimachinery/http.ts";
+import { Recent } from "./apimachinery/recent.ts";
 import type { ResourceDefinition, ResourceVersionDefinition, ServedResource } from "./apimachinery/resource.ts";
 import { finishInSlices } from "./apimachinery/steps.ts";
 import { createFieldManagement } from "./apply/apply.ts";
@@ -47,7 +48,7 @@ import {
   type StoreReport,
   serveHost,
 } from "./registry/registry.ts";
-import { compileTable, type TableColumns } from "./render/render.ts";
+import { compileTable, type KeptRows, type TableColumns } from "./render/render.ts";
 import { compileSchemaSteps, type Schema } from "./schema/schema.ts";
 import { createHandler } from "./server.ts";
 import { createStreamSeats, present, presentInSlices, type VerbTools } from "./verbs/verbs.ts";
@@ -172,6 +173,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const { log, siblings, shutdown = defaultShutdown, flowControl = defaultFlowControl } = options;
   const schemas = new WeakMap<ResourceVersionDefinition, Schema>();
   const tables = new WeakMap<ResourceVersionDefinition, TableColumns>();
+  const keptRows: KeptRows = new Recent(maxKeptRowChars);
   const fields = createFieldManagement();
   let listener: Listener | undefined;
   const state = { isShuttingDown: false, isReady: false, isRegistered: false, registeredVersions: new Set<string>() };
@@ -210,7 +212,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     registry,
     watchcache,
     schemaOf,
-    columnsOf: (resource) => columnsOf(resource, tables),
+    columnsOf: (resource) => columnsOf(resource, tables, keptRows),
     fields,
     clock: () => new Date(),
     random: Math.random,
@@ -496,10 +498,17 @@ async function compileDefinition(
   return undefined;
 }
 
-function columnsOf(resource: ServedResource, tables: WeakMap<ResourceVersionDefinition, TableColumns>): TableColumns {
+/** Characters of Tables' rows that are kept for whoever lists them next: those of some ten thousand objects. */
+const maxKeptRowChars = 16 * 1024 * 1024;
+
+function columnsOf(
+  resource: ServedResource,
+  tables: WeakMap<ResourceVersionDefinition, TableColumns>,
+  kept: KeptRows,
+): TableColumns {
   let columns = tables.get(resource.version);
   if (columns === undefined) {
-    columns = compileTable(resource.version.columns);
+    columns = compileTable(resource.version.columns, kept);
     tables.set(resource.version, columns);
   }
   return columns;

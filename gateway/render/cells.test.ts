@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseJson } from "../apimachinery/json.ts";
+import { encodeJson, type JsonValue, parseJson } from "../apimachinery/json.ts";
 import type { PrinterColumn } from "../apimachinery/resource.ts";
-import { cellOf } from "./cells.ts";
+import { cellJson, cellOf } from "./cells.ts";
 import { now } from "./views.fixture.ts";
 
 /** Answers checked against apiextensions-apiserver's table convertor 0.36. */
-const cells: [type: PrinterColumn["type"], json: string, cell: unknown][] = [
+const cells: [type: PrinterColumn["type"], json: string, cell: JsonValue][] = [
   ["string", '"a"', "a"],
   ["string", "7", "7"],
   ["string", "true", "true"],
@@ -35,7 +35,7 @@ const cells: [type: PrinterColumn["type"], json: string, cell: unknown][] = [
 ];
 
 for (const [type, json, cell] of cells) {
-  test(`cellOf() shows ${json} in a column of type ${type}`, () => {
-    assert.equal(cellOf(type, parseJson(json), now), cell);
+  test(`cellJson() shows ${json} in a column of type ${type}`, () => {
+    assert.equal(cellJson(cellOf(type, parseJson(json)), now), encodeJson(cell));
   });
 }

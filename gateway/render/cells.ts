@@ -14,8 +14,24 @@ import { formatAge } from "./duration.ts";
 const zeroTimeMs = Date.parse("0001-01-01T00:00:00Z");
 const int64Limit = 2 ** 63;
 
+/** What a cell shows. */
+export type Cell = Exclude<JsonValue, object> | null | Age;
+
+/** How long ago something was, which is another text all the time. */
+export class Age {
+  readonly sinceMs: number;
+  constructor(since: Date) {
+    this.sinceMs = since.getTime();
+  }
+}
+
+/** Gives a cell as JSON. */
+export function cellJson(cell: Cell, now: Date): string {
+  return encodeJson(cell instanceof Age ? formatAge(now.getTime() - cell.sinceMs) : cell);
+}
+
 /** Gives the cell of a value that was found. */
-export function cellOf(type: PrinterColumn["type"], value: JsonValue, now: Date): JsonValue {
+export function cellOf(type: PrinterColumn["type"], value: JsonValue): Cell {
   switch (type) {
     case "string":
       return printed(value);
@@ -26,13 +42,13 @@ export function cellOf(type: PrinterColumn["type"], value: JsonValue, now: Date)
     case "boolean":
       return typeof value === "boolean" ? value : null;
     case "date":
-      return typeof value === "string" ? age(value, now) : null;
+      return typeof value === "string" ? age(value) : null;
     default:
       return null;
   }
 }
 
-function whole(value: JsonValue): JsonValue {
+function whole(value: JsonValue): Cell {
   if (typeof value !== "number" && typeof value !== "bigint") return null;
   // As amd64 converts a float that no 64-bit integer holds.
   if (value >= int64Limit || value < -int64Limit) return -(2n ** 63n);
@@ -41,11 +57,11 @@ function whole(value: JsonValue): JsonValue {
   return Number.isSafeInteger(cut) ? cut + 0 : BigInt(cut);
 }
 
-function age(text: string, now: Date): string {
+function age(text: string): string | Age {
   if (text === "" || text === "null") return "<unknown>";
   const time = parseTime(text);
   if (time === undefined) return "<invalid>";
-  return time.getTime() === zeroTimeMs ? "<unknown>" : formatAge(now.getTime() - time.getTime());
+  return time.getTime() === zeroTimeMs ? "<unknown>" : new Age(time);
 }
 
 /** Text as Go's templates print a value: text bare, structures as JSON. */

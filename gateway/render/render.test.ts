@@ -2,10 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { plainJson } from "../apimachinery/answer-form.ts";
 import { encodeJson, parseJson } from "../apimachinery/json.ts";
+import type { IncludeObject } from "../apimachinery/options.ts";
+import { Recent } from "../apimachinery/recent.ts";
 import { notFound, StatusError } from "../apimachinery/status.ts";
 import { encodeYaml } from "../apimachinery/yaml.ts";
 import {
   compileTable,
+  type KeptRows,
   type ObjectList,
   renderDocument,
   renderList,
@@ -197,6 +200,24 @@ test("compileTable() shows Name and Age if nothing is declared", async () => {
   const text = textOf(await renderObject(widget, table, compileTable([]), { includeObject: "None", now }));
   assert.match(text, /"rows":\[\{"cells":\["a","5m"\],"object":null\}\]/);
   assert.match(text, /\{"name":"Age","type":"date","format":"","description":"CreationTimestamp is /);
+});
+
+test("renderList() shows a kept row's age as it is now, and its object in the form that is asked for now", async () => {
+  const kept: KeptRows = new Recent(1_000);
+  const columns = compileTable([], kept);
+  const rowAt = async (ageMs: number, includeObject: IncludeObject) => {
+    const options = { includeObject, now: new Date(now.getTime() + ageMs) };
+    return /"rows":(.*)\}\n$/s.exec(
+      textOf(await renderList(listWith({ items: [widget] }), table, columns, options)),
+    )?.[1];
+  };
+  const row = await rowAt(0, "None");
+  assert.equal(row, '[{"cells":["a","5m"],"object":null}]');
+  assert.notEqual(kept.get(widget), undefined);
+  assert.equal(await rowAt(1_000, "None"), '[{"cells":["a","5m1s"],"object":null}]');
+  assert.equal(await rowAt(0, "Object"), `[{"cells":["a","5m"],"object":${Buffer.from(widget.json)}}]`);
+  assert.equal(await rowAt(-600_000, "None"), '[{"cells":["a","\\u003cinvalid\\u003e"],"object":null}]');
+  assert.match((await rowAt(0, "Metadata")) ?? "", /"kind":"PartialObjectMetadata"/);
 });
 
 test("compileTable() shows no column from the first unreadable path on", async () => {

@@ -23,7 +23,7 @@ import { yamlList, yamlOf } from "./yaml.ts";
 export { type Bookmark, type EventRenderer, type EventType, eventRenderer } from "./events.ts";
 export { compressIfAsked } from "./gzip.ts";
 export { protobufMediaType, statusProtobuf } from "./status-protobuf.ts";
-export { compileTable, type TableColumns } from "./table.ts";
+export { compileTable, type KeptRows, type TableColumns } from "./table.ts";
 
 /** What a Table needs to know besides its columns. */
 export interface TableOptions {
@@ -185,7 +185,8 @@ async function listPieces(
   for (const [index, item] of items.entries()) {
     if (index > 0) pieces.add(",");
     add(item, pieces, index);
-    await turn();
+    const due = turn();
+    if (due !== undefined) await due;
   }
   pieces.add(tail);
   return pieces.buffers();

@@ -9,8 +9,9 @@
 import { encodeJson, encodeJsonBytes, type JsonObject, type JsonValue } from "../apimachinery/json.ts";
 import { labelsOf, metadataOf, nameOf, type ObjectView } from "../apimachinery/object.ts";
 import type { IncludeObject } from "../apimachinery/options.ts";
+import { Recent } from "../apimachinery/recent.ts";
 import type { PrinterColumn } from "../apimachinery/resource.ts";
-import { cellOf } from "./cells.ts";
+import { Age, type Cell, cellJson, cellOf } from "./cells.ts";
 import { partialJson } from "./go-struct.ts";
 import { compileJsonPath } from "./jsonpath.ts";
 import { JsonPathSyntaxError } from "./jsonpath-parser.ts";
@@ -19,7 +20,18 @@ import { JsonPathSyntaxError } from "./jsonpath-parser.ts";
 export interface TableColumns {
   /** The definitions, as JSON text. */
   readonly definitions: string;
-  readonly cells: readonly ((value: JsonObject, now: Date) => JsonValue)[];
+  readonly cells: readonly ((value: JsonObject) => Cell)[];
+  readonly kept: KeptRows;
+}
+
+/** The texts of rows by their objects' views, for whoever lists them next. The cost is their characters. */
+export type KeptRows = Recent<ObjectView, RowText>;
+
+/** A row but for the ages in it, of which one stands between each two texts. */
+interface RowText {
+  readonly form: string;
+  readonly texts: readonly string[];
+  readonly ages: readonly Age[];
 }
 
 /** What a row needs to know besides its columns. */
@@ -51,8 +63,11 @@ const ageColumn: PrinterColumn = {
   jsonPath: ".metadata.creationTimestamp",
 };
 
-/** Compiles columns. From the first whose path can't be read on there are none, as kube-apiserver falls back. */
-export function compileTable(columns: readonly PrinterColumn[]): TableColumns {
+/**
+ * Compiles columns. From the first whose path can't be read on there are none, as kube-apiserver falls back.
+ * @param kept of all tables of a server. Default: rows are made anew each time.
+ */
+export function compileTable(columns: readonly PrinterColumn[], kept: KeptRows = new Recent(0)): TableColumns {
   const shown = columns.length === 0 ? [ageColumn] : columns;
   const definitions = [structText(nameColumn)];
   const cells: TableColumns["cells"][number][] = [];
@@ -62,7 +77,7 @@ export function compileTable(columns: readonly PrinterColumn[]): TableColumns {
     definitions.push(structText(definitionOf(column)));
     cells.push(cell);
   }
-  return { definitions: `[${definitions.join(",")}]`, cells };
+  return { definitions: `[${definitions.join(",")}]`, cells, kept };
 }
 
 function compileCell({ type, jsonPath }: PrinterColumn): TableColumns["cells"][number] | undefined {
@@ -70,9 +85,9 @@ function compileCell({ type, jsonPath }: PrinterColumn): TableColumns["cells"][n
   if (jsonPath === "") return () => null;
   try {
     const find = compileJsonPath(jsonPath);
-    return (value, now) => {
+    return (value) => {
       const found = find(value)?.[0];
-      return found === undefined ? null : cellOf(type, found, now);
+      return found === undefined ? null : cellOf(type, found);
     };
   } catch (error) {
     if (error instanceof JsonPathSyntaxError) return undefined;
@@ -92,16 +107,55 @@ function structText(value: JsonObject): string {
 
 /** Gives one row, in pieces: text, and the whole object's own bytes if they are asked for. */
 export function rowJson(view: ObjectView, columns: TableColumns, options: RowOptions): (string | Uint8Array)[] {
-  const { value } = view;
-  const cells = options.cells ?? columns.cells.map((cell) => cell(value, options.now));
-  const start = `{"cells":${encodeJson([nameOf(value), ...cells])},"object":`;
-  switch (options.includeObject) {
+  const text = rowText(view, columns, options);
+  return options.includeObject === "Object" ? [text, view.json, "}"] : [text];
+}
+
+/** The text of a row, up to the whole object if that is included. */
+function rowText(view: ObjectView, columns: TableColumns, options: RowOptions): string {
+  const { cells, includeObject, now, version } = options;
+  if (cells !== undefined) return `{"cells":${encodeJson([nameOf(view.value), ...cells])},${objectText(view, options)}`;
+  const form = `${includeObject} ${version}`;
+  let row = columns.kept.get(view);
+  if (row?.form !== form) {
+    row = { form, ...textsOf(view, columns, options) };
+    columns.kept.set(
+      view,
+      row,
+      row.texts.reduce((sum, text) => sum + text.length, 0),
+    );
+  }
+  const { texts, ages } = row;
+  let text = texts[0] as string;
+  for (let index = 0; index < ages.length; index++) text += cellJson(ages[index] as Age, now) + texts[index + 1];
+  return text;
+}
+
+function textsOf(view: ObjectView, columns: TableColumns, options: RowOptions): Omit<RowText, "form"> {
+  const texts: string[] = [];
+  const ages: Age[] = [];
+  let text = `{"cells":[${encodeJson(nameOf(view.value))}`;
+  for (const cellOf of columns.cells) {
+    const cell = cellOf(view.value);
+    text += ",";
+    if (cell instanceof Age) {
+      texts.push(text);
+      ages.push(cell);
+      text = "";
+    } else text += cellJson(cell, options.now);
+  }
+  texts.push(`${text}],${objectText(view, options)}`);
+  return { texts, ages };
+}
+
+function objectText(view: ObjectView, { includeObject, version }: RowOptions): string {
+  switch (includeObject) {
     case "None":
-      return [`${start}null}`];
+      return `"object":null}`;
     case "Object":
-      return [start, view.json, "}"];
+      return `"object":`;
     case "Metadata":
-      return [`${start}${partialJson(value, options.version)}}`];
+      return `"object":${partialJson(view.value, version)}}`;
   }
 }
 

@@ -7,6 +7,8 @@
  * object costs a record and a system call for each. A write replaces one leaf, so a list after it joins
  * one leaf again. What was not listed for the longest time is let go first.
  */
+
+import { Recent } from "../apimachinery/recent.ts";
 import type { ResourceVersionDefinition } from "../apimachinery/resource.ts";
 import type { CachedObject } from "./cached-object.ts";
 import type { Run } from "./key-tree.ts";
@@ -32,23 +34,17 @@ interface Piece {
 interface Joined {
   readonly version: string;
   readonly pieces: readonly Piece[];
-  /** Those that were copied. */
-  readonly bytes: number;
 }
 
 /** Keeps what was joined. */
 export class JoinedItems {
-  /** By the leaf's own array; those that were asked for last come last. */
-  readonly #kept = new Map<readonly CachedObject[], Joined>();
-  #bytes = 0;
+  /** By the leaf's own array. */
+  readonly #kept = new Recent<readonly CachedObject[], Joined>(maxKeptBytes);
 
   /** Gives a run's bytes as clients of the version see them, a comma before each object, if they are kept. */
   known(version: ResourceVersionDefinition, run: Run<CachedObject>): readonly Uint8Array[] | undefined {
     const joined = this.#kept.get(run.values);
-    if (joined?.version !== version.name) return undefined;
-    this.#kept.delete(run.values);
-    this.#kept.set(run.values, joined);
-    return cut(joined, run);
+    return joined?.version === version.name ? cut(joined, run) : undefined;
   }
 
   /**
@@ -86,20 +82,9 @@ export class JoinedItems {
       if (due !== undefined) await due;
     }
     flush(run.values.length);
-    const joined = { version: version.name, pieces, bytes: copied };
-    this.#keep(run.values, joined);
+    const joined = { version: version.name, pieces };
+    this.#kept.set(run.values, joined, copied);
     return cut(joined, run);
-  }
-
-  #keep(objects: readonly CachedObject[], joined: Joined): void {
-    this.#bytes += joined.bytes - (this.#kept.get(objects)?.bytes ?? 0);
-    this.#kept.delete(objects);
-    this.#kept.set(objects, joined);
-    for (const [oldest, { bytes }] of this.#kept) {
-      if (this.#bytes <= maxKeptBytes) return;
-      this.#kept.delete(oldest);
-      this.#bytes -= bytes;
-    }
   }
 }
 
