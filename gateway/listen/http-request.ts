@@ -108,9 +108,15 @@ async function readBody(raw: RawRequest, maxBytes: number): Promise<Buffer> {
       reject(tooLarge());
     };
     raw.on("data", take);
-    raw.once("end", () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+    const end = () => {
+      // It closes after that too; an error for nobody would cost each write its stack.
+      raw.off("close", cut);
+      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
+    };
+    const cut = () => reject(badRequest("unable to read the request body: unexpected EOF"));
+    raw.once("end", end);
+    raw.once("close", cut);
     raw.once("error", (error) => reject(badRequest(`unable to read the request body: ${error.message}`)));
-    raw.once("close", () => reject(badRequest("unable to read the request body: unexpected EOF")));
   });
 }
 
