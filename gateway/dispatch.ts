@@ -155,7 +155,10 @@ function verbRequest(
     userAgent: http.header("user-agent") ?? "",
     form,
     includeObject: form.as === "Table" && scope.anyForm !== true ? parseTableOptions(query) : "Metadata",
-    signal: http.signal,
+    // Made when somebody asks: a read from the copy doesn't.
+    get signal() {
+      return http.signal;
+    },
     deadline: isWrite ? Math.min(given.deadline, performance.now() + maxWriteMs) : given.deadline,
     warn: (text) => warnings.add(text),
   };
