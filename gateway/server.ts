@@ -14,7 +14,7 @@ import type { HttpAnswer, HttpHeaders, HttpRequest } from "./apimachinery/http.t
 import { isSocketBody, isStreamBody } from "./apimachinery/http.ts";
 import type { JsonObject } from "./apimachinery/json.ts";
 import type { RequestInfo } from "./apimachinery/request-info.ts";
-import { retryAfterHeader, type Status, StatusError, serviceUnavailable } from "./apimachinery/status.ts";
+import { retryAfterHeader, type Status, StatusError, serviceUnavailable, tooManyRequests } from "./apimachinery/status.ts";
 import { TextError, UnreadableRequest } from "./apimachinery/text-error.ts";
 import { anonymousUser, type User } from "./apimachinery/user.ts";
 import { type Authenticating, actingUser } from "./authn/authn.ts";
@@ -70,6 +70,8 @@ export interface ServerRooms {
 
 /** As kube-apiserver's. */
 const installedSeconds = 5;
+/** A watch is missed sooner than a read. */
+const watchRetrySeconds = 1;
 
 /** One request on its way. */
 interface Passage {
@@ -239,7 +241,7 @@ async function route(passage: Passage, user: User, rooms: ServerRooms): Promise<
   if (!info.isResourceRequest) {
     const accept = request.header("accept");
     const found = answerDiscovery({ path: info.path, accept, ifNoneMatch: request.header("if-none-match") }, table);
-    if (found === undefined) return unknownPath(rooms);
+    if (found === undefined) return unknownPath(rooms, info);
     if (found.document === undefined) return whole(found.status, found.headers, []);
     // A document that names its own type was asked for by that type.
     const type = found.headers["Content-Type"];
@@ -249,7 +251,7 @@ async function route(passage: Passage, user: User, rooms: ServerRooms): Promise<
   }
   const resource = table.find(info.apiGroup, info.apiVersion, info.resource);
   // Who is asked for is read without the slashes around it, where it lies is not.
-  if (resource === undefined || request.path.startsWith("//")) return unknownPath(rooms);
+  if (resource === undefined || request.path.startsWith("//")) return unknownPath(rooms, info);
   const answer = await dispatchVerb(
     {
       http: request,
@@ -349,10 +351,14 @@ function textAnswer(status: number, text: string): HttpAnswer {
   return whole(status, headers, [Buffer.from(text)]);
 }
 
-/** @throws StatusError 503 while the path may yet come to be: a client that hears 404 believes that it isn't there. */
-function unknownPath({ isReady }: ServerRooms): HttpAnswer {
+/**
+ * @throws StatusError 503 while the path may yet come to be: a client that hears 404 believes that it isn't
+ *   there. A watch gets 429: after it client-go goes on where it was, after 503 it lists.
+ */
+function unknownPath({ isReady }: ServerRooms, { verb }: RequestInfo): HttpAnswer {
   if (isReady()) return notFoundAnswer();
   const why = "the request has been made before all known HTTP paths have been installed, please try again";
+  if (verb === "watch") throw tooManyRequests(why, watchRetrySeconds);
   throw serviceUnavailable(why, installedSeconds);
 }
 

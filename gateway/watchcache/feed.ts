@@ -55,7 +55,10 @@ export interface Subscriber {
 
 /** One resource's feed. */
 export interface Feed {
-  /** Resolves when the copy is filled. @throws StatusError 503 if the store is away, 429 if filling takes too long. */
+  /**
+   * Resolves when the copy is filled. @throws StatusError 429 if the store is away, or filling takes too long;
+   *   what else it was told.
+   */
   ready(signal: AbortSignal): Promise<void>;
   /** The revision up to which the copy is complete. */
   readonly revision: bigint;
@@ -218,8 +221,7 @@ export function createFeed(options: FeedOptions): Feed {
           log.warn({ ...about, error: (error as Error).message }, "the feed from the store broke; it will be resumed");
         // Where its watch began is gone: it has nobody else to fill itself again for.
         if (loss !== undefined && own !== undefined) return settleReady(loss);
-        if (loss === undefined && !filled)
-          settleReady(error instanceof StatusError ? error : serviceUnavailable("the store can't be read", 1));
+        if (loss === undefined && !filled) settleReady(notFilled(error));
       }
       await sleep(backoffMs, stop.signal);
       backoffMs = Math.min(backoffMs * 2, maxBackoffMs);
@@ -538,6 +540,16 @@ export const keyOf = (object: ObjectKey): string => `${object.namespace}/${objec
 
 /** The gateway asks for itself. */
 export const nobody = { requestId: "", user: undefined, userAgent: "", clientVersion: "" };
+
+/**
+ * What a watch is told while the copy can't be filled. Kubernetes' cacher answers 429 then, and client-go goes
+ * on where it was; after 503 it would list.
+ */
+function notFilled(error: unknown): StatusError {
+  if (!(error instanceof StatusError)) return tooManyRequests("the store can't be read", 1);
+  const { code, message = "" } = error.status;
+  return code === 503 ? tooManyRequests(message, 1) : error;
+}
 
 async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;

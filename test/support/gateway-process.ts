@@ -43,6 +43,8 @@ export interface GatewayProcess {
   readonly ended: Promise<number>;
   /** SIGTERM, and waits. @returns the exit code. */
   stop(): Promise<number>;
+  /** SIGTERM, waits, and starts it again on the same port: `pid` and `ended` are then another's. */
+  restart(): Promise<void>;
 }
 
 /** A store may be compiling its tables on a busy machine. */
@@ -59,42 +61,64 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
   const authority = await createAuthority("test-ca");
   const server = await issueServerCertificate(authority, { names: ["localhost"], ips: ["127.0.0.1"] });
   const admin = await issueClientCertificate(authority, { name: "admin", groups: ["system:masters"] });
-  const config = file(
-    "gateway.yaml",
-    stringify({
-      apiVersion: "gateway.annex.dev/v1alpha1",
-      kind: "GatewayConfiguration",
-      listen: {
-        host: "127.0.0.1",
-        port: 0,
-        certFile: file("tls.crt", server.cert),
-        keyFile: file("tls.key", server.key),
-      },
-      authentication: { clientCAFile: file("ca.crt", authority.cert) },
-      shutdown: { deadlineSeconds: 5 },
-      stores: options.stores,
-      ...options.config,
-    }),
-  );
-  const args = [options.annex ?? annexBin, "gateway", "--config", config];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], env: options.env ?? process.env });
+  const certificates = { certFile: file("tls.crt", server.cert), keyFile: file("tls.key", server.key) };
+  const clientCAFile = file("ca.crt", authority.cert);
+  const writeConfig = (port: number) =>
+    file(
+      "gateway.yaml",
+      stringify({
+        apiVersion: "gateway.annex.dev/v1alpha1",
+        kind: "GatewayConfiguration",
+        listen: { host: "127.0.0.1", port, ...certificates },
+        authentication: { clientCAFile },
+        shutdown: { deadlineSeconds: 5 },
+        stores: options.stores,
+        ...options.config,
+      }),
+    );
   const log: string[] = [];
-  createInterface({ input: child.stderr }).on("line", (line) => log.push(line));
-  const ended = new Promise<number>((resolve) => child.once("close", (code) => resolve(code ?? 1)));
+  const launch = (port: number) => {
+    const args = [options.annex ?? annexBin, "gateway", "--config", writeConfig(port)];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], env: options.env ?? process.env });
+    createInterface({ input: child.stderr }).on("line", (line) => log.push(line));
+    const ended = new Promise<number>((resolve) => child.once("close", (code) => resolve(code ?? 1)));
+    const line = new Promise<string>((resolve) => createInterface({ input: child.stdout }).once("line", resolve));
+    const url = Promise.race([line, ended.then(String)]).then((said) => {
+      const found = /^ready (\S+)$/.exec(said)?.[1];
+      if (found === undefined) throw new Error("it is not ready");
+      return found;
+    });
+    return { child, ended, url };
+  };
+  let current = launch(0);
+  async function end(): Promise<number> {
+    current.child.kill("SIGTERM");
+    return await current.ended;
+  }
   async function stop(): Promise<number> {
-    child.kill("SIGTERM");
-    const code = await ended;
+    const code = await end();
     rmSync(folder, { recursive: true, force: true });
     return code;
   }
   try {
-    const ready = new Promise<string>((resolve) => createInterface({ input: child.stdout }).once("line", resolve));
-    const url = /^ready (\S+)$/.exec((await Promise.race([ready, ended.then(String)])) ?? "")?.[1];
-    if (url === undefined) throw new Error("it is not ready");
+    const url = await current.url;
     const kubeconfig = join(folder, "kubeconfig");
     writeFileSync(kubeconfig, kubeconfigFor(url, authority.cert, admin));
     await untilServed(kubeconfig, options.serves);
-    return { url, kubeconfig, pid: child.pid ?? 0, folder, authority, log, ended, stop };
+    return {
+      ...{ url, kubeconfig, folder, authority, log, stop },
+      get pid() {
+        return current.child.pid ?? 0;
+      },
+      get ended() {
+        return current.ended;
+      },
+      async restart() {
+        await end();
+        current = launch(Number(new URL(url).port));
+        await current.url;
+      },
+    };
   } catch (error) {
     await stop();
     throw new Error(`annex gateway: ${(error as Error).message}\n${log.join("\n")}`, { cause: error });

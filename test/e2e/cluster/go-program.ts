@@ -7,7 +7,7 @@ import { run } from "../../support/run.ts";
 const buildTimeoutMs = 30 * 60_000;
 
 /** A program, by its folder. */
-export type GoProgram = "clients" | "dynamicclient" | "fieldmanager" | "remotecommand";
+export type GoProgram = "clients" | "dynamicclient" | "fieldmanager" | "informers" | "remotecommand";
 
 /** Builds one into the folder, and gives its path. @throws Error with what Go says against it. */
 export async function buildGoProgram(program: GoProgram, folder: string): Promise<string> {
