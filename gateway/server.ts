@@ -14,7 +14,13 @@ import type { HttpAnswer, HttpHeaders, HttpRequest } from "./apimachinery/http.t
 import { isSocketBody, isStreamBody } from "./apimachinery/http.ts";
 import type { JsonObject } from "./apimachinery/json.ts";
 import type { RequestInfo } from "./apimachinery/request-info.ts";
-import { retryAfterHeader, type Status, StatusError, serviceUnavailable, tooManyRequests } from "./apimachinery/status.ts";
+import {
+  retryAfterHeader,
+  type Status,
+  StatusError,
+  serviceUnavailable,
+  tooManyRequests,
+} from "./apimachinery/status.ts";
 import { TextError, UnreadableRequest } from "./apimachinery/text-error.ts";
 import { anonymousUser, type User } from "./apimachinery/user.ts";
 import { type Authenticating, actingUser } from "./authn/authn.ts";

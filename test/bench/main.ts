@@ -1,5 +1,6 @@
 /**
- * `npm run bench [-- --json FILE] [ROW…]`: measures, prints one table, and writes JSON if asked to.
+ * `npm run bench [-- --json FILE] [--out FOLDER] [ROW…]`: measures, prints one table, and writes JSON if asked to.
+ * Pictures go to FOLDER, by default `bench-out`. Without names every row is run but those of many minutes.
  *
  * Exit codes: 0 every target was met, 1 one was missed, 2 the arguments are off. A row is a file under
  * `rows/`, and stands in the list below. Figures depend on the machine, which is printed above them.
@@ -17,6 +18,7 @@ import { memory } from "./rows/memory.ts";
 import { metrics } from "./rows/metrics.ts";
 import { reads } from "./rows/reads.ts";
 import { session } from "./rows/session.ts";
+import { soak } from "./rows/soak.ts";
 import { watch } from "./rows/watch.ts";
 import { writes } from "./rows/writes.ts";
 
@@ -32,6 +34,7 @@ const rows: readonly Row[] = [
   discovery,
   aggregator,
   session,
+  soak,
 ];
 
 process.exitCode = await main(process.argv.slice(2));
@@ -39,7 +42,7 @@ process.exitCode = await main(process.argv.slice(2));
 async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...args],
-    options: { json: { type: "string" } },
+    options: { json: { type: "string" }, out: { type: "string", default: "bench-out" } },
     allowPositionals: true,
   });
   const unknown = positionals.filter((name) => !rows.some((row) => row.name === name));
@@ -52,13 +55,13 @@ async function main(args: readonly string[]): Promise<number> {
   process.stdout.write(`${formatMachine(machine)}\n`);
   const outcomes: Outcome[] = [];
   for (const row of rows) {
-    if (positionals.length > 0 && !positionals.includes(row.name)) continue;
+    if (positionals.length > 0 ? !positionals.includes(row.name) : row.isByNameOnly) continue;
     process.stdout.write(`• ${row.name}: ${row.about}\n`);
     const skipped: string[] = [];
     const figures = await row.run((why) => {
       skipped.push(why);
       process.stdout.write(`  left out: ${why}\n`);
-    });
+    }, values.out);
     outcomes.push({ row: row.name, about: row.about, figures, skipped });
   }
   process.stdout.write(`\n${formatTable(outcomes)}\n`);

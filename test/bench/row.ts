@@ -30,7 +30,10 @@ export interface Row {
   /** As it is named on the command line. */
   readonly name: string;
   readonly about: string;
-  run(skip: Skip): Promise<readonly Figure[]>;
+  /** Takes many minutes: run only if it is asked for. */
+  readonly isByNameOnly?: true;
+  /** `outFolder` is for what is no figure; it may have to be made. */
+  run(skip: Skip, outFolder: string): Promise<readonly Figure[]>;
 }
 
 /** Gives the targets that a figure misses, in words. */
