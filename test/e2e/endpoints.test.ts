@@ -83,21 +83,19 @@ test("a gateway uses the replicas that are there: no read fails, no watch notice
   });
   let written = 0;
   const failed: string[] = [];
+  async function create(): Promise<boolean> {
+    const name = `t-${written++}`;
+    const body = JSON.stringify({ apiVersion: `${resource.group}/v1`, kind: "Thing", metadata: { name } });
+    const headers = { "content-type": "application/json" };
+    return (await client.ask({ method: "POST", path: things, headers, body })).status === 201;
+  }
   /** Writes and reads while something happens. A write that was under way may fail; nothing else. */
   async function working(work: () => Promise<void>): Promise<number> {
     let isOver = false;
     let lost = 0;
     const worker = async () => {
       while (!isOver) {
-        const name = `t-${written++}`;
-        const body = JSON.stringify({ apiVersion: `${resource.group}/v1`, kind: "Thing", metadata: { name } });
-        const made = await client.ask({
-          method: "POST",
-          path: things,
-          headers: { "content-type": "application/json" },
-          body,
-        });
-        if (made.status !== 201) lost++;
+        if (!(await create())) lost++;
         for (const path of [`${things}/t-0`, `${things}?limit=1`]) {
           const { status, body: text } = await client.ask({ path });
           if (status !== 200) failed.push(`${path}: ${status} ${text}`);
@@ -110,17 +108,21 @@ test("a gateway uses the replicas that are there: no read fails, no watch notice
     await Promise.all(workers);
     return lost;
   }
-  const pause = async (ms: number) => await new Promise<void>((resolve) => setTimeout(resolve, ms));
+  const more = async () => {
+    const from = written;
+    await eventually(() => written >= from + 20, "twenty more are written");
+  };
 
-  assert.equal(await working(() => pause(500)), 0);
+  assert.ok(await create());
+  assert.equal(await working(more), 0);
   for (const name of ["a", "b"]) {
     const lost = await working(async () => {
       await store.kill(name);
       await eventually(() => endpoints(1), `${name} is known to be away`);
-      await pause(300);
+      await more();
       await store.start(name);
       await eventually(() => endpoints(2), `${name} is used again`);
-      await pause(300);
+      await more();
     });
     // Four are under way at most: those that the replica may have received.
     assert.ok(lost <= 4, `${lost} writes failed`);
