@@ -60,6 +60,24 @@ for (const protocol of ["1.1", "2.0"] as const) {
       assert.deepEqual([sink.closed, closes], [true, 1]);
     });
 
+    test("gives each client all of what is written to many, and nothing for nothing", async (t) => {
+      const sinks: ByteSink[] = [];
+      const started = await start(t, () => stream((sink) => sinks.push(sink)), options);
+      const streams = [await open(t, started, protocol), await open(t, started, protocol)];
+      const texts = streams.map(async (incoming) => {
+        let text = "";
+        for await (const piece of incoming) text += piece;
+        return text;
+      });
+      const shared = Buffer.from("seen by both\n");
+      for (const sink of sinks) {
+        for (const bytes of [shared, Buffer.alloc(0), shared]) sink.write(bytes);
+        sink.end();
+      }
+      const whole = "seen by both\nseen by both\n";
+      assert.deepEqual(await Promise.all(texts), [whole, whole]);
+    });
+
     test("is known to be cut short when it is aborted", async (t) => {
       const sinks: ByteSink[] = [];
       const started = await start(t, () => stream((sink) => sinks.push(sink)), options);

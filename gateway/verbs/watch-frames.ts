@@ -72,7 +72,7 @@ export function directFrames({ sink, renderer, version, observe }: WatchFramesOp
 
   function flush(): boolean {
     if (pending.length === 0) return true;
-    const bytes = pending.length === 1 ? (pending[0] as Buffer) : Buffer.concat(pending);
+    const bytes = joined(pending);
     pending = [];
     return sink.write(bytes) || sink.queuedBytes === 0;
   }
@@ -90,6 +90,22 @@ export function directFrames({ sink, renderer, version, observe }: WatchFramesOp
       sink.end();
     },
   };
+}
+
+/** What frames were joined to, by the first of them, for as long as that is somebody's. */
+const joins = new WeakMap<Buffer, { readonly frames: readonly Buffer[]; readonly bytes: Buffer }>();
+
+/** Joins frames. Watchers that see the same events one after the other are given the same buffer. */
+function joined(frames: readonly Buffer[]): Buffer {
+  const [first] = frames;
+  if (first === undefined || frames.length === 1) return first ?? Buffer.alloc(0);
+  const known = joins.get(first);
+  if (known?.frames.length === frames.length && known.frames.every((frame, index) => frame === frames[index])) {
+    return known.bytes;
+  }
+  const bytes = Buffer.concat(frames);
+  joins.set(first, { frames, bytes });
+  return bytes;
 }
 
 interface Row {
