@@ -2,9 +2,13 @@
  * A store as a process of ours: started by a command, killed, paused, started again, stopped.
  *
  * It leads a process group, so that a command which starts the store behind a shell or npx is
- * stopped whole. States: running -> stopped; restart() goes through both.
+ * stopped whole. What it makes in the temporary folder is made in one of its own, which goes with it:
+ * a store that is killed can't take its socket away. States: running -> stopped; crash() goes through both.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 /** A store's process. */
@@ -42,9 +46,13 @@ export class ProcessStartError extends Error {
 const startMs = 30_000;
 /** Longer than any store's drain. */
 const stopMs = 15_000;
+/** What ends a process from outside. */
+const endSignals = ["SIGINT", "SIGTERM"] as const;
 
 /** Starts a store. `passOn` gets the lines of its stderr. @throws ProcessStartError. */
 export async function startProcess(command: readonly string[], passOn: (line: string) => void): Promise<StoreProcess> {
+  // Short: a socket's path in it has a hundred characters at most.
+  const temporary = mkdtempSync(join(tmpdir(), "annex-c-"));
   let child: ChildProcess;
   let ended: Promise<string>;
   let addresses: readonly string[] = [];
@@ -62,7 +70,8 @@ export async function startProcess(command: readonly string[], passOn: (line: st
 
   async function launch(): Promise<void> {
     const [file = "", ...args] = command;
-    child = spawn(file, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
+    const env = { ...process.env, TMPDIR: temporary };
+    child = spawn(file, args, { stdio: ["ignore", "pipe", "pipe"], detached: true, env });
     const { stdout, stderr } = child;
     if (stderr !== null) createInterface({ input: stderr }).on("line", passOn);
     ended = new Promise((resolve) => {
@@ -110,13 +119,21 @@ export async function startProcess(command: readonly string[], passOn: (line: st
 
   const kill = () => {
     send("SIGKILL");
+    rmSync(temporary, { recursive: true, force: true });
+  };
+  // A signal alone would end us without an "exit", and the store would go on for nobody.
+  const onSignal = (_: string, number: number) => process.exit(128 + number);
+  const letGo = () => {
+    process.off("exit", kill);
+    for (const signal of endSignals) process.off(signal, onSignal);
   };
   process.once("exit", kill);
+  for (const signal of endSignals) process.once(signal, onSignal);
   try {
     await launch();
   } catch (error) {
     kill();
-    process.off("exit", kill);
+    letGo();
     throw error;
   }
   return {
@@ -136,7 +153,8 @@ export async function startProcess(command: readonly string[], passOn: (line: st
     start: launch,
     async stop() {
       await terminate();
-      process.off("exit", kill);
+      letGo();
+      rmSync(temporary, { recursive: true, force: true });
     },
   };
 }
