@@ -1,14 +1,22 @@
-/** A worker's process: serves what its supervisor tells it to, until a signal or the supervisor's end. */
+/**
+ * A worker's process: serves what its supervisor tells it to, until SIGTERM or the supervisor's end.
+ *
+ * Ctrl-C at the terminal reaches it too, and is the supervisor's affair; so is a second signal, which ends
+ * all at once.
+ */
 import type { ConfiguredStore, GatewayConfig } from "../config.ts";
 import { startGateway } from "../main.ts";
 import { joinWorkers } from "../workers/workers.ts";
 import { createLogger } from "./logger.ts";
 import { withExitCode } from "./serve.ts";
-import { aborted, stopSignal } from "./signals.ts";
+import { aborted } from "./signals.ts";
 
-const stop = stopSignal();
-const alone = () => void process.kill(process.pid, "SIGTERM");
-const member = await joinWorkers<GatewayConfig, readonly ConfiguredStore[]>(alone);
+const stopping = new AbortController();
+const stop = stopping.signal;
+const end = () => stopping.abort();
+process.on("SIGINT", () => {});
+process.on("SIGTERM", end);
+const member = await joinWorkers<GatewayConfig, readonly ConfiguredStore[]>(end);
 const { config, stores, worker, port } = member.start;
 
 process.exitCode = await withExitCode(async () => {

@@ -1,8 +1,8 @@
 /**
  * A worker's side: what it is told, and what it asks of those that serve beside it.
  *
- * When the channel ends, the supervisor is gone, even if it was killed: the worker is told to stop like
- * by a signal, drains and ends. No worker outlives the whole by more than its drain.
+ * When the channel ends, the supervisor is gone, even if it was killed: the worker drains, as after a
+ * signal, and ends. None outlives the whole by more than its drain.
  */
 import type { FiguresRequest, FromWorker, HeldTicket, ToWorker, WholeState, WorkerStart } from "./messages.ts";
 import { createQuestions } from "./questions.ts";

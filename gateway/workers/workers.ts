@@ -139,6 +139,11 @@ export function superviseWorkers<C, S>(options: SupervisorOptions<C>): Superviso
   let exitCode = 0;
   let lastId = 0;
   let cut: NodeJS.Timeout | undefined;
+  // A way out that takes no time to stop: no worker must outlive us.
+  const kill = () => {
+    for (const { child } of running()) child.kill("SIGKILL");
+  };
+  process.once("exit", kill);
   const beat = setInterval(checkAll, times.beatMs);
   beat.unref();
 
@@ -234,6 +239,7 @@ export function superviseWorkers<C, S>(options: SupervisorOptions<C>): Superviso
   function finish(): void {
     clearInterval(beat);
     clearTimeout(cut);
+    process.off("exit", kill);
     ended.resolve(exitCode);
   }
 
@@ -292,25 +298,15 @@ export function superviseWorkers<C, S>(options: SupervisorOptions<C>): Superviso
       const left = running();
       if (left.length === 0) return finish();
       for (const { child, state } of left) child.kill(state === "starting" ? "SIGKILL" : "SIGTERM");
-      cut = setTimeout(() => {
-        for (const { child } of running()) child.kill("SIGKILL");
-      }, options.stopTimeoutMs);
+      cut = setTimeout(kill, options.stopTimeoutMs);
     },
   };
 }
 
-/**
- * Starts a worker's module as a process with a channel to this one.
- *
- * In a group of its own: Ctrl-C at the terminal is for the supervisor. It writes its log to the same place.
- */
+/** Starts a worker's module as a process with a channel to this one. It writes its log to the same place. */
 export function forkWorker(main: URL): (worker: number) => ChildProcess {
   return (worker) =>
-    fork(main, [String(worker)], {
-      detached: true,
-      serialization: "advanced",
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
-    });
+    fork(main, [String(worker)], { serialization: "advanced", stdio: ["ignore", "ignore", "inherit", "ipc"] });
 }
 
 /** What ends meanwhile is told by its exit. */
