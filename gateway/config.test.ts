@@ -56,6 +56,12 @@ test("parseGatewayConfig() fills in defaults, makes paths absolute and freezes",
   assert.ok(Object.isFrozen(config.stores[0]));
 });
 
+test("parseGatewayConfig() takes as many workers as there can be", () => {
+  assert.equal(parseGatewayConfig(`${minimal}workers: 2\n`, "/etc/annex.yaml").workers, 2);
+  for (const workers of ["0", "65", "1.5"])
+    assert.throws(() => parseGatewayConfig(`${minimal}workers: ${workers}\n`, "/etc/annex.yaml"), /:6: workers: /);
+});
+
 test("parseGatewayConfig() names file, line and field of each fault, in order of lines", () => {
   refuses(
     `${minimal.replace("keyFile", "kyeFile")}flowControl:\n  maxReadOnlyInFlight: many\nlog:\n  level: loud\n`,

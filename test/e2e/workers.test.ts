@@ -16,7 +16,7 @@ import { connect } from "node:tls";
 import { parse, stringify } from "yaml";
 import { issueClientCertificate, writePrivate } from "../../gateway/certificates/certificates.ts";
 import { createMemoryStore, memoryCapabilities } from "../../stores/memory/store.ts";
-import { createHost, forbidden, type Host, type ServedStore, serveStore } from "../../stores/sdk/sdk.ts";
+import { createHost, forbidden, type Host, type ServedStore, type Store, serveStore } from "../../stores/sdk/sdk.ts";
 import { contractResources, resource } from "../contract/contract.testing.ts";
 import { issueServing } from "../support/certificates.ts";
 import { annexBin } from "../support/checkout.ts";
@@ -98,6 +98,8 @@ const versions =
 
 describe("two workers", () => {
   const folder = mkdtempSync(join(tmpdir(), "annex-workers-"));
+  const listen = `unix:${join(folder, "memory.sock")}`;
+  let store: Store;
   let served: ServedStore;
   let host: Host;
   let gateway: GatewayProcess;
@@ -109,17 +111,15 @@ describe("two workers", () => {
 
   before(async () => {
     const memory = createMemoryStore(contractResources(memoryCapabilities), firstRevision);
-    served = await serveStore(
-      {
-        ...memory,
-        async create(call) {
-          // Which worker its question comes to is not for the store to know.
-          if (!(await host.isAllowed(call, { verb: "make", group, resource: "things" }))) throw forbidden("no");
-          return (await memory.create?.(call)) as Awaited<ReturnType<NonNullable<typeof memory.create>>>;
-        },
+    store = {
+      ...memory,
+      async create(call) {
+        // Which worker its question comes to is not for the store to know.
+        if (!(await host.isAllowed(call, { verb: "make", group, resource: "things" }))) throw forbidden("no");
+        return (await memory.create?.(call)) as Awaited<ReturnType<NonNullable<typeof memory.create>>>;
       },
-      { listen: `unix:${join(folder, "memory.sock")}`, log: () => {} },
-    );
+    };
+    served = await serveStore(store, { listen, log: () => {} });
     const port = await freePort();
     gateway = await startGatewayProcess({
       stores: [{ name: "memory", address: served.address }],
@@ -330,6 +330,23 @@ describe("two workers", () => {
       const got = await runKubectl(["get", `things.${group}`, "by-kubectl", "-n", "ns", "-o", "name"], { kubeconfig });
       assert.equal(got.stdout, `thing.${group}/by-kubectl\n`, got.stderr);
     }
+  });
+
+  test("one that starts while a store is away knows what it serves", async () => {
+    const killed = pidOf(gateway, 1);
+    await served.stop();
+    process.kill(killed, "SIGKILL");
+    await eventually(() => pidOf(gateway, 1) !== killed, "another one is ready", patience);
+    for (const client of clients) client.close();
+    clients = await clientsOf(gateway);
+    assert.equal((await clients[0].ask({ path: `/openapi/v3${base}` })).status, 200);
+    assert.equal((await clients[0].ask({ path: things })).status, 503);
+    served = await serveStore(store, { listen, log: () => {} });
+    await eventually(
+      async () => (await clients[0].ask({ path: things })).status === 200,
+      "the store is used",
+      patience,
+    );
   });
 
   test("what keeps one process from starting keeps two, in the same words", async () => {
