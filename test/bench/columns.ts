@@ -54,7 +54,7 @@ export interface Columns {
   /** Starts a raw server. */
   startLimit(http2?: boolean): Promise<Limit>;
   /** Starts another gateway and store by the same definition. */
-  startAnnex(http2: boolean): Promise<AnnexColumn>;
+  startAnnex(http2: boolean, workers?: SubjectOptions["workers"]): Promise<AnnexColumn>;
   stop(): Promise<void>;
 }
 
@@ -103,9 +103,9 @@ export async function startColumns(skip: Skip, { withPeer = true } = {}): Promis
     const peer = withPeer ? await startSampleApiserver({ skip }) : undefined;
     if (peer !== undefined) started(peer);
     const { token, config } = peer === undefined ? accessByFiles(closes) : await accessByCluster(peer);
-    const start = async (http2: boolean) => {
+    const start = async (http2: boolean, workers?: SubjectOptions["workers"]) => {
       const subject = started(
-        await startSubject({ crds, http2, config: { ...config, shutdown: { deadlineSeconds } } }),
+        await startSubject({ crds, http2, workers, config: { ...config, shutdown: { deadlineSeconds } } }),
       );
       await untilServed(subject);
       const target = { port: portOf(subject.url), ca: String(subject.serving.credentials.ca), token };

@@ -20,6 +20,7 @@ import { reads } from "./rows/reads.ts";
 import { session } from "./rows/session.ts";
 import { soak } from "./rows/soak.ts";
 import { watch } from "./rows/watch.ts";
+import { workers } from "./rows/workers.ts";
 import { writes } from "./rows/writes.ts";
 
 const rows: readonly Row[] = [
@@ -33,6 +34,7 @@ const rows: readonly Row[] = [
   memory,
   discovery,
   aggregator,
+  workers,
   session,
   soak,
 ];

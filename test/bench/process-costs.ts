@@ -21,11 +21,20 @@ export function cpuSeconds(pids: readonly number[]): number {
 
 /** Gives the processes of process groups that live. */
 export function pidsOfGroups(groups: readonly number[]): readonly number[] {
+  return pidsWhere(5, groups);
+}
+
+/** Gives processes and their children that live. */
+export function withChildren(pids: readonly number[]): readonly number[] {
+  return [...pids, ...pidsWhere(4, pids)];
+}
+
+function pidsWhere(field: number, values: readonly number[]): readonly number[] {
   return readdirSync("/proc")
     .map(Number)
     .filter((pid) => {
       try {
-        return pid > 0 && groups.includes(statOf(pid)(5));
+        return pid > 0 && values.includes(statOf(pid)(field));
       } catch {
         // Others end while we look.
         return false;
@@ -33,7 +42,7 @@ export function pidsOfGroups(groups: readonly number[]): readonly number[] {
     });
 }
 
-/** Reads a process's numbers, counted from 1 as proc(5) does: pgrp is 5, utime 14, stime 15. */
+/** Reads a process's numbers, counted from 1 as proc(5) does: ppid is 4, pgrp 5, utime 14, stime 15. */
 function statOf(pid: number): (field: number) => number {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   // After the name, which may hold spaces and parentheses, comes field 3.

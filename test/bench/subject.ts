@@ -15,10 +15,11 @@ import {
 import { annexBin } from "../support/checkout.ts";
 import { type Client, type ClientOptions, type Credentials, createClient } from "../support/client.ts";
 import type { LoopReading } from "./probe.ts";
+import { withChildren } from "./process-costs.ts";
 
 /** What is measured. */
 export interface Subject {
-  /** Gateway and stores. */
+  /** Gateway, with its workers if it has any, and stores. */
   pids(): readonly number[];
   /** `https://127.0.0.1:PORT`. */
   readonly url: string;
@@ -49,10 +50,12 @@ export interface SubjectOptions {
   readonly http2?: boolean;
   /** Sections of its configuration that it is given besides; `authentication` is added to. */
   readonly config?: Partial<Record<"authentication" | "authorization" | "cluster" | "shutdown", object>>;
+  /** Processes of the gateway, without the probe, which would cost each of them the same. Default: one, with it. */
+  readonly workers?: number | undefined;
 }
 
 /** Starts a gateway in front of a store that serves the definitions. */
-export async function startSubject({ crds, http2 = false, config = {} }: SubjectOptions): Promise<Subject> {
+export async function startSubject({ crds, http2 = false, config = {}, workers }: SubjectOptions): Promise<Subject> {
   const folder = mkdtempSync(join(tmpdir(), "annex-bench-"));
   const authority = await createAuthority("bench-ca");
   const serving = await issueServerCertificate(authority, { names: ["localhost"], ips: ["127.0.0.1"] });
@@ -71,12 +74,13 @@ export async function startSubject({ crds, http2 = false, config = {} }: Subject
     await firstLine(child);
     stores.push(child);
     addresses.push(address);
-    writeFileSync(file, configFor(addresses, http2, config));
+    writeFileSync(file, configFor(addresses, { http2, config, workers }));
   }
 
   await startStore(crds);
+  const probed = workers === undefined ? ["--import", probe] : [];
   async function startGateway(): Promise<{ gateway: ChildProcess; url: string }> {
-    const gateway = start([...nodeFlags, "--import", probe, annexBin, "gateway", "--config", file]);
+    const gateway = start([...nodeFlags, ...probed, annexBin, "gateway", "--config", file]);
     const url = /^ready (\S+)$/.exec(await firstLine(gateway))?.[1] ?? "";
     return { gateway, url };
   }
@@ -88,7 +92,7 @@ export async function startSubject({ crds, http2 = false, config = {} }: Subject
     },
     dataDir: join(folder, "data-0"),
     serving: { certFile: join(folder, "tls.crt"), keyFile: join(folder, "tls.key"), credentials },
-    pids: () => [gateway, ...stores].map(({ pid }) => pid as number),
+    pids: () => [...withChildren([gateway.pid as number]), ...stores.map(({ pid }) => pid as number)],
     client: (options = {}) => createClient({ url, credentials, ...options }),
     addStore: startStore,
     async startNext() {
@@ -133,13 +137,14 @@ async function firstLine(child: ChildProcess): Promise<string> {
   return line as string;
 }
 
-function configFor(addresses: readonly string[], http2: boolean, config: SubjectOptions["config"]): string {
+function configFor(addresses: readonly string[], { http2, config, workers }: Omit<SubjectOptions, "crds">): string {
   // JSON is YAML too.
   return JSON.stringify({
     apiVersion: "gateway.annex.dev/v1alpha1",
     kind: "GatewayConfiguration",
     listen: { host: "127.0.0.1", port: 0, http2, certFile: "tls.crt", keyFile: "tls.key" },
     shutdown: { deadlineSeconds: 1 },
+    workers,
     ...config,
     authentication: { clientCAFile: "ca.crt", ...config?.authentication },
     stores: addresses.map((address, index) => ({ name: `s${index}`, address, protocol: "connect" })),

@@ -34,14 +34,14 @@ const rates: readonly Rate[] = [
 ];
 
 /** A column that is watched, and how events come about there. */
-interface Watched {
+export interface Watched {
   readonly column: Column;
   /** Writes for some seconds; who can't keep up takes longer. */
   write(perSecond: number): Promise<{ readonly operations: number; readonly seconds: number }>;
 }
 
 /** What came of it. */
-interface Delivery {
+export interface Delivery {
   readonly cpuMicros: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -87,7 +87,8 @@ export const watch: Row = {
   },
 };
 
-async function watching(has: { reader: Load; writer: Load; column: Column }): Promise<Watched> {
+/** Opens the watches of a column, and fills it with what is written. */
+export async function watching(has: { reader: Load; writer: Load; column: Column }): Promise<Watched> {
   const { reader, writer, column } = has;
   const { target } = column;
   // While there is nothing, a watch has nothing to begin with.
@@ -120,7 +121,8 @@ async function watchingLimit(reader: Load, limit: Limit, { subject }: AnnexColum
   };
 }
 
-async function delivered(reader: Load, { column, write }: Watched, perSecond: number): Promise<Delivery> {
+/** Writes to a column that is watched, and reads what an event cost and when it came. */
+export async function delivered(reader: Load, { column, write }: Watched, perSecond: number): Promise<Delivery> {
   await untilSilent(reader);
   await reader.takeDelays();
   const before = cpuSeconds(column.pids());
