@@ -1,6 +1,6 @@
 /** What processes have cost so far, read from the operating system. Linux: elsewhere there is no /proc. */
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 
 /** Clock ticks a second, in which /proc counts. */
 let ticks: number | undefined;
@@ -50,7 +50,10 @@ function statOf(pid: number): (field: number) => number {
   return (field) => Number(fields[field - 3]);
 }
 
-/** Gives the resident size of processes, summed, in MiB: what several share counts for each. @throws Error if one is gone. */
+/**
+ * Gives the resident size of processes in MiB. What those that run the same program have of its file counts once,
+ * as in memory. @throws Error if one is gone.
+ */
 export function residentMiB(pids: readonly number[]): number {
   return sizeMiB(pids, "VmRSS");
 }
@@ -70,9 +73,16 @@ export function forgetPeak(pids: readonly number[]): void {
 
 function sizeMiB(pids: readonly number[], field: "VmRSS" | "VmHWM"): number {
   let kib = 0;
+  const mapped = new Map<string, number[]>();
   for (const pid of pids) {
     const status = readFileSync(`/proc/${pid}/status`, "utf8");
-    kib += Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]);
+    const read = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]);
+    kib += read(field);
+    const program = readlinkSync(`/proc/${pid}/exe`);
+    mapped.set(program, [...(mapped.get(program) ?? []), read("RssFile")]);
+  }
+  for (const sizes of mapped.values()) {
+    kib -= sizes.reduce((sum, size) => sum + size, 0) - Math.max(...sizes);
   }
   return kib / 1024;
 }

@@ -11,7 +11,8 @@ import { openHttp1, openHttp2, type Wire } from "./wire.ts";
 
 /** Kept from run to run: a handshake costs as much as ten requests. */
 const wires = new Map<string, Connection[]>();
-const watches: WatchReader[] = [];
+/** By port and path. */
+const watches = new Map<string, WatchReader[]>();
 let delaysMs: number[] = [];
 /** Handshakes at a time. */
 const handshakes = 32;
@@ -51,7 +52,8 @@ async function done({ what }: Order): Promise<Requested | Watched> {
       return { events: taken.length, ...quantiles(taken) };
     }
     case "end":
-      for (const { close } of watches.splice(0)) close();
+      for (const opened of watches.values()) for (const { close } of opened) close();
+      watches.clear();
       for (const connections of wires.values()) for (const { wire } of connections) wire.close();
       wires.clear();
       return { events: 0, ...quantiles([]) };
@@ -159,10 +161,12 @@ function continueIn({ start, end }: Answer): string | undefined {
 }
 
 async function watch({ target, path, watchers }: Watches): Promise<Watched> {
-  const opened = await opening(watchers, () =>
+  const key = `${target.port} ${path}`;
+  const open = (watches.get(key) ?? []).filter((one) => one.isOpen());
+  const opened = await opening(watchers - open.length, () =>
     connectWatch(target, path, (micros) => void delaysMs.push((Number(monotonicMicros()) - micros) / 1000)),
   );
-  watches.push(...opened);
+  watches.set(key, [...open, ...opened]);
   return { events: 0, ...quantiles([]) };
 }
 

@@ -78,7 +78,7 @@ export interface Report {
 export interface Load {
   /** @throws Error if an answer isn't what it must be. */
   request(requests: AskedFor): Promise<Requested>;
-  /** Resolves once all are open. */
+  /** Opens what is missing of them: a server may end those that it can't serve fast enough. Resolves once all are open. */
   watch(watches: Omit<Watches, "kind">): Promise<void>;
   /** How many events were read since they were taken. */
   seen(): Promise<number>;

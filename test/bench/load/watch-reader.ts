@@ -6,6 +6,8 @@ import { headOf, openTls, type Target } from "./wire.ts";
 
 /** A watch that is read. */
 export interface WatchReader {
+  /** False once the server has ended it. */
+  isOpen(): boolean;
   close(): void;
 }
 
@@ -32,7 +34,7 @@ export async function connectWatch(
   socket.on("error", answered.reject);
   socket.write(headOf(target, { method: "GET", path, headers: {}, body: undefined }));
   await answered.promise;
-  return { close: () => socket.destroy() };
+  return { isOpen: () => socket.readable, close: () => socket.destroy() };
 }
 
 /** Finds marks in pieces of a stream. One that is cut is found with the next piece. */

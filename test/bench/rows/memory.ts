@@ -2,8 +2,8 @@
  * Memory of all processes that serve: with objects and idle watchers, and at most while many clients list everything
  * at once.
  *
- * Resident sizes as the operating system counts them for each process, so that what two of them share counts twice,
- * against whoever has more than one of a kind.
+ * Resident sizes as the operating system has them, but for what processes of one program share of its file, which
+ * counts once.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { type Column, flundersIn, startColumns } from "../columns.ts";

@@ -20,6 +20,8 @@ const bytes = 1_000;
 const namespace = "watched";
 /** After so long without an event none is expected any more. */
 const silentMs = 4_000;
+/** Before a measurement, what was written earlier has long arrived. */
+const quietMs = 500;
 const lookMs = 100;
 
 /** One rate, and what must hold there: of the CPU, and of the delay's p99. */
@@ -36,6 +38,8 @@ const rates: readonly Rate[] = [
 /** A column that is watched, and how events come about there. */
 export interface Watched {
   readonly column: Column;
+  /** Opens the watches, those anew that were ended because they were too slow. */
+  open(): Promise<void>;
   /** Writes for some seconds; who can't keep up takes longer. */
   write(perSecond: number): Promise<{ readonly operations: number; readonly seconds: number }>;
 }
@@ -92,22 +96,24 @@ export async function watching(has: { reader: Load; writer: Load; column: Column
   const { reader, writer, column } = has;
   const { target } = column;
   // While there is nothing, a watch has nothing to begin with.
-  await reader.watch({ target, path: `${flundersIn(namespace)}?watch=1`, watchers });
+  const open = () => reader.watch({ target, path: `${flundersIn(namespace)}?watch=1`, watchers });
+  await open();
   await fill(writer, column, { namespace, count: usualConnections, bytes });
   const asked = { target, ...update(namespace, bytes) };
   return {
-    column,
+    ...{ column, open },
     write: (perSecond) => writer.request({ ...asked, perSecond, until: { operations: perSecond * seconds } }),
   };
 }
 
 async function watchingLimit(reader: Load, limit: Limit, { subject }: AnnexColumn): Promise<Watched> {
-  await reader.watch({ target: limit.target, path: "/", watchers });
+  const open = () => reader.watch({ target: limit.target, path: "/", watchers });
+  await open();
   const client = subject.client();
   const { body } = await client.ask({ path: `${flundersIn(namespace)}/o-0` });
   client.close();
   return {
-    column: limit,
+    ...{ column: limit, open },
     async write(perSecond) {
       const began = performance.now();
       const operations = perSecond * seconds;
@@ -122,19 +128,21 @@ async function watchingLimit(reader: Load, limit: Limit, { subject }: AnnexColum
 }
 
 /** Writes to a column that is watched, and reads what an event cost and when it came. */
-export async function delivered(reader: Load, { column, write }: Watched, perSecond: number): Promise<Delivery> {
-  await untilSilent(reader);
+export async function delivered(reader: Load, { column, open, write }: Watched, perSecond: number): Promise<Delivery> {
+  await open();
+  await untilSilent(reader, { silentMs: quietMs });
   await reader.takeDelays();
   const before = cpuSeconds(column.pids());
   const written = await write(perSecond);
-  await untilSilent(reader, written.operations * watchers);
+  await untilSilent(reader, { silentMs, wanted: written.operations * watchers });
   const spent = cpuSeconds(column.pids()) - before;
   const { events, p50Ms, p99Ms } = await reader.takeDelays();
   return { cpuMicros: (spent / events) * 1e6, p50Ms, p99Ms, perSecond: events / written.seconds };
 }
 
 /** Waits until so many events have come since they were taken, or none comes any more. */
-async function untilSilent(reader: Load, wanted = Number.POSITIVE_INFINITY): Promise<void> {
+async function untilSilent(reader: Load, has: { silentMs: number; wanted?: number }): Promise<void> {
+  const { silentMs, wanted = Number.POSITIVE_INFINITY } = has;
   let [seen, since] = [-1, performance.now()];
   for (;;) {
     const events = await reader.seen();
