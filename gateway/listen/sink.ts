@@ -89,13 +89,17 @@ export function createSink(
   };
 }
 
-/** What was made a chunk, for as long as its bytes are somebody's. */
-const chunks = new WeakMap<Uint8Array, Buffer>();
+/**
+ * What was made a chunk in this turn of the event loop, in which many watchers are written the same bytes. Those
+ * may be kept for minutes: the chunk must not be kept with them.
+ */
+const chunks = new Map<Uint8Array, Buffer>();
 
 function chunkOf(bytes: Uint8Array): Buffer {
   const known = chunks.get(bytes);
   if (known !== undefined) return known;
   const chunk = Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, lineEnd]);
+  if (chunks.size === 0) setImmediate(() => chunks.clear());
   chunks.set(bytes, chunk);
   return chunk;
 }

@@ -8,6 +8,7 @@
 import type { ByteSink } from "../apimachinery/http.ts";
 import type { JsonValue } from "../apimachinery/json.ts";
 import type { ObjectView } from "../apimachinery/object.ts";
+import { ownBytes } from "../apimachinery/own-bytes.ts";
 import type { ResourceVersionDefinition } from "../apimachinery/resource.ts";
 import { internalError, StatusError } from "../apimachinery/status.ts";
 import type { EventRenderer, EventType } from "../render/render.ts";
@@ -65,7 +66,7 @@ export function directFrames({ sink, renderer, version, observe }: WatchFramesOp
     const key = `${version.name} ${type} ${renderer.sharedKey}`;
     const known = shared.get(key);
     if (known !== undefined) return known;
-    const frame = renderer.event(type, object.view(version));
+    const frame = ownBytes(renderer.event(type, object.view(version)));
     shared.set(key, frame);
     return frame;
   }
@@ -92,8 +93,11 @@ export function directFrames({ sink, renderer, version, observe }: WatchFramesOp
   };
 }
 
-/** What frames were joined to, by the first of them, for as long as that is somebody's. */
-const joins = new WeakMap<Buffer, { readonly frames: readonly Buffer[]; readonly bytes: Buffer }>();
+/**
+ * What frames were joined to in this turn of the event loop, in which all watchers are told of an event, by
+ * the first of them. The history keeps frames for minutes: this must not be kept with them.
+ */
+const joins = new Map<Buffer, { readonly frames: readonly Buffer[]; readonly bytes: Buffer }>();
 
 /** Joins frames. Watchers that see the same events one after the other are given the same buffer. */
 function joined(frames: readonly Buffer[]): Buffer {
@@ -104,6 +108,7 @@ function joined(frames: readonly Buffer[]): Buffer {
     return known.bytes;
   }
   const bytes = Buffer.concat(frames);
+  if (joins.size === 0) setImmediate(() => joins.clear());
   joins.set(first, { frames, bytes });
   return bytes;
 }

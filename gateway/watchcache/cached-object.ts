@@ -4,8 +4,10 @@
  * A view is made when somebody first needs it and its bytes are kept, because they are written many
  * times. The parsed object is held weakly: it takes several times the memory of its bytes.
  */
+
 import { jsonParser } from "../apimachinery/json.ts";
 import { type KubeObject, labelsOf, type ObjectView } from "../apimachinery/object.ts";
+import { ownBytes } from "../apimachinery/own-bytes.ts";
 import type { ResourceVersionDefinition } from "../apimachinery/resource.ts";
 import { finish } from "../apimachinery/steps.ts";
 import type { StoredObject } from "../registry/registry.ts";
@@ -71,7 +73,7 @@ class KeptView implements ObjectView {
   #value: WeakRef<KubeObject> | undefined;
 
   constructor({ json, value }: ObjectView) {
-    this.json = json;
+    this.json = ownBytes(json);
     this.labels = labelsOf(value);
   }
 

@@ -6,6 +6,7 @@
  * passed its limit: 503), `closed`. Only lost history, a new epoch or a store that lies ends subscribers
  * with 410; only closing ends them without an error.
  */
+import { ownBytes } from "../apimachinery/own-bytes.ts";
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
 import {
   expired,
@@ -434,7 +435,7 @@ export function createFeed(options: FeedOptions): Feed {
   }
 
   function cachedObject(stored: StoredObject): CachedObject {
-    return new CachedObject(stored, stored.revision, presenter);
+    return new CachedObject({ ...stored, json: ownBytes(stored.json) }, stored.revision, presenter);
   }
 
   function feedEvent(change: StoreEvent, before: CachedObject | undefined, after: CachedObject | undefined): FeedEvent {
