@@ -14,7 +14,7 @@ import type { Figure, Row, Target } from "../row.ts";
 
 const rounds = 3;
 /** Until the code is compiled, and before each measurement until the connections are warm. */
-const warmUpSeconds = { first: 2, each: 0.3 };
+const warmUpSeconds = { first: 10, each: 0.5 };
 
 /** One kind of read. */
 interface Kind {
