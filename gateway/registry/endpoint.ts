@@ -10,6 +10,7 @@
  */
 import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { CatalogService, type DescribeResponse } from "../../gen/annex/store/v1/catalog_pb.js";
+import { pause } from "../apimachinery/pause.ts";
 import { createBreaker } from "./breaker.ts";
 import { type ObserveCall, observedTransport } from "./observed-transport.ts";
 import { createRenewedConnection } from "./renewed-connection.ts";
@@ -231,17 +232,4 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
 
 function isUnimplemented(error: unknown): boolean {
   return error instanceof ConnectError && error.code === Code.Unimplemented;
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-  });
 }

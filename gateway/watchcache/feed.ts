@@ -7,6 +7,7 @@
  * with 410; only closing ends them without an error.
  */
 import { ownBytes } from "../apimachinery/own-bytes.ts";
+import { pause } from "../apimachinery/pause.ts";
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
 import {
   expired,
@@ -224,7 +225,7 @@ export function createFeed(options: FeedOptions): Feed {
         if (loss !== undefined && own !== undefined) return settleReady(loss);
         if (loss === undefined && !filled) settleReady(notFilled(error));
       }
-      await sleep(backoffMs, stop.signal);
+      await pause(backoffMs, stop.signal);
       backoffMs = Math.min(backoffMs * 2, maxBackoffMs);
     }
   }
@@ -550,17 +551,4 @@ function notFilled(error: unknown): StatusError {
   if (!(error instanceof StatusError)) return tooManyRequests("the store can't be read", 1);
   const { code, message = "" } = error.status;
   return code === 503 ? tooManyRequests(message, 1) : error;
-}
-
-async function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-  });
 }
