@@ -173,7 +173,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const { log, siblings, shutdown = defaultShutdown, flowControl = defaultFlowControl } = options;
   const schemas = new WeakMap<ResourceVersionDefinition, Schema>();
   const tables = new WeakMap<ResourceVersionDefinition, TableColumns>();
-  const keptRows: KeptRows = new Recent(maxKeptRowChars);
+  const keptRows: KeptRows = new Recent(maxKeptRowBytes);
   const fields = createFieldManagement();
   let listener: Listener | undefined;
   const state = { isShuttingDown: false, isReady: false, isRegistered: false, registeredVersions: new Set<string>() };
@@ -498,8 +498,8 @@ async function compileDefinition(
   return undefined;
 }
 
-/** Characters of Tables' rows that are kept for whoever lists them next: those of some ten thousand objects. */
-const maxKeptRowChars = 16 * 1024 * 1024;
+/** Of Tables' rows that are kept for whoever lists them next, with their objects: those of twenty thousand of 1 KB. */
+const maxKeptRowBytes = 32 * 1024 * 1024;
 
 function columnsOf(
   resource: ServedResource,

@@ -220,6 +220,17 @@ test("renderList() shows a kept row's age as it is now, and its object in the fo
   assert.match((await rowAt(0, "Metadata")) ?? "", /"kind":"PartialObjectMetadata"/);
 });
 
+test("renderList() keeps no rows whose objects are more than what may be kept", async () => {
+  const kept: KeptRows = new Recent(10_000);
+  const columns = compileTable([], kept);
+  const items = Array.from({ length: 5 }, () => ({ ...widget, json: Buffer.alloc(4_000) }));
+  await renderList(listWith({ items }), table, columns, { includeObject: "None", now });
+  assert.deepEqual(
+    items.map((item) => kept.get(item) !== undefined),
+    [false, false, false, true, true],
+  );
+});
+
 test("compileTable() shows no column from the first unreadable path on", async () => {
   const some = compileTable([columnWith(), columnWith({ jsonPath: ".a[" }), columnWith()]);
   const text = textOf(await renderObject(widget, table, some, { includeObject: "None", now }));

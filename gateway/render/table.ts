@@ -24,7 +24,7 @@ export interface TableColumns {
   readonly kept: KeptRows;
 }
 
-/** The texts of rows by their objects' views, for whoever lists them next. The cost is their characters. */
+/** The texts of rows by their objects' views, for whoever lists them next. The cost is their characters and the objects' bytes. */
 export type KeptRows = Recent<ObjectView, RowText>;
 
 /** A row but for the ages in it, of which one stands between each two texts. */
@@ -119,11 +119,9 @@ function rowText(view: ObjectView, columns: TableColumns, options: RowOptions): 
   let row = columns.kept.get(view);
   if (row?.form !== form) {
     row = { form, ...textsOf(view, columns, options) };
-    columns.kept.set(
-      view,
-      row,
-      row.texts.reduce((sum, text) => sum + text.length, 0),
-    );
+    // The view is held as well, also when nobody else has it any more.
+    const chars = row.texts.reduce((sum, text) => sum + text.length, 0);
+    columns.kept.set(view, row, chars + view.json.length);
   }
   const { texts, ages } = row;
   let text = texts[0] as string;

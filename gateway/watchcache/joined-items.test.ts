@@ -80,3 +80,10 @@ test("JoinedItems lets go what was not listed for the longest time when it keeps
   assert.ok(kept.includes(first));
   assert.equal(kept.length, Math.floor((32 * 1024 * 1024) / (32 * 32_001)));
 });
+
+test("JoinedItems lets go of large objects too, which it doesn't copy", async () => {
+  const joined = new JoinedItems();
+  const runs = Array.from({ length: 40 }, (_, index) => [...treeOf([objectOf(1024 * 1024, index)]).runs()]).flat();
+  for (const run of runs) await joined.join(v1, run, noTurn);
+  assert.equal(runs.filter((run) => joined.known(v1, run) !== undefined).length, 32);
+});

@@ -59,11 +59,11 @@ export class JoinedItems {
     const pieces: Piece[] = [];
     let parts: Uint8Array[] = [];
     let starts = [0];
-    let copied = 0;
+    let kept = 0;
     const flush = (next: number) => {
       const bytes = starts.at(-1) as number;
       if (bytes > 0) pieces.push({ first: next - starts.length + 1, starts, buffers: [joinedOnce(parts, bytes)] });
-      copied += bytes;
+      kept += bytes;
       parts = [];
       starts = [0];
     };
@@ -74,6 +74,8 @@ export class JoinedItems {
       if ((starts.at(-1) as number) + json.length >= pieceBytes) flush(index);
       if (json.length >= pieceBytes) {
         pieces.push({ first: index, starts: [0, 1 + json.length], buffers: [comma, json] });
+        // Not copied, but held when the copy has let it go.
+        kept += json.length;
       } else {
         parts.push(comma, json);
         starts.push((starts.at(-1) as number) + 1 + json.length);
@@ -83,7 +85,7 @@ export class JoinedItems {
     }
     flush(run.values.length);
     const joined = { version: version.name, pieces };
-    this.#kept.set(run.values, joined, copied);
+    this.#kept.set(run.values, joined, kept);
     return cut(joined, run);
   }
 }
