@@ -287,21 +287,26 @@ export const readPromises = [
     async (kit) => {
       const first = await kit.make("first");
       const made = await kit.put(first, "second");
-      let isOver = false;
-      let seen = 0;
-      const readers = Array.from({ length: 4 }, async () => {
-        for (; !isOver; seen++) same((await kit.get(made.key)).object.json, made.json, "the object");
-      });
-      const writers = Array.from({ length: 6 }, async (_, writer) => {
-        // On a busy machine the writes would be over before many reads have met one.
-        for (let count = 0; !isOver && (count < 12 || seen < 400); count++) {
-          await refused(kit.put(first, { dirty: writer, count }), Code.Aborted, "a stale update");
-        }
-      });
-      const stop = () => {
-        isOver = true;
-      };
-      await Promise.all([Promise.all(writers).finally(stop), Promise.all(readers).finally(stop)]);
+      const seesNoTrace = async () => same((await kit.get(made.key)).object.json, made.json, "the object");
+      await Promise.all(
+        Array.from({ length: 6 }, async (_, writer) => {
+          for (let count = 0; count < 24; count++) {
+            let isOver = false;
+            const write = refused(kit.put(first, { dirty: writer, count }), Code.Aborted, "a stale update").finally(
+              () => {
+                isOver = true;
+              },
+            );
+            // Each write has reads right behind it, until it is answered: readers of their own may come in step
+            // with the writers, and always between two writes.
+            const reads = Array.from({ length: 2 }, async () => {
+              do await seesNoTrace();
+              while (!isOver);
+            });
+            await Promise.all([write, ...reads]);
+          }
+        }),
+      );
       same(nameOf(await codeOf(kit.get(made.key))), "no error", "the object's last read");
     },
   ),
