@@ -1,7 +1,7 @@
 /** What others feel of a load: a small read again and again beside it, and the gateway's event loop. */
-import type { LoopReading } from "./probe.ts";
+
 import type { Figure } from "./row.ts";
-import type { Subject } from "./subject.ts";
+import type { LoopReading, Subject } from "./subject.ts";
 
 /** Reads of a steady client: ten a second would miss short stalls. */
 const everyMs = 5;

@@ -2,11 +2,14 @@
  * `npm run bench [-- --json FILE] [--out FOLDER] [ROW…]`: measures, prints one table, and writes JSON if asked to.
  * Pictures go to FOLDER, by default `bench-out`. Without names every row is run but those of many minutes.
  *
+ * What is measured is what users run: the JavaScript of the package, which is built first.
  * Exit codes: 0 every target was met, 1 one was missed, 2 the arguments are off. A row is a file under
  * `rows/`, and stands in the list below. Figures depend on the machine, which is printed above them.
  */
+import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { root } from "../support/checkout.ts";
 import { formatMachine, formatTable, type Outcome, thisMachine } from "./report.ts";
 import { missed, type Row } from "./row.ts";
 import { aggregator } from "./rows/aggregator.ts";
@@ -53,6 +56,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`bench: no row is named ${unknown.join(", ")}. There are:\n${known}\n`);
     return 2;
   }
+  execFileSync("npm", ["run", "--silent", "build"], { cwd: root, stdio: ["ignore", 2, 2] });
   const machine = thisMachine(new Date());
   process.stdout.write(`${formatMachine(machine)}\n`);
   const outcomes: Outcome[] = [];

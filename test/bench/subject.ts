@@ -12,10 +12,20 @@ import {
   issueServerCertificate,
   writePrivate,
 } from "../../gateway/certificates/certificates.ts";
-import { annexBin } from "../support/checkout.ts";
+import { builtBin } from "../support/checkout.ts";
 import { type Client, type ClientOptions, type Credentials, createClient } from "../support/client.ts";
-import type { LoopReading } from "./probe.ts";
 import { withChildren } from "./process-costs.ts";
+
+/** What the event loop did since the last reading, in ms: see probe.js. */
+export interface LoopReading {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+  readonly busyP99: number;
+  readonly busyMax: number;
+  /** Connections that came in. */
+  readonly connections: number;
+}
 
 /** What is measured. */
 export interface Subject {
@@ -39,7 +49,7 @@ export interface Subject {
   stop(): Promise<void>;
 }
 
-const probe = new URL("./probe.ts", import.meta.url).href;
+const probe = new URL("./probe.js", import.meta.url).href;
 /** Flags for the gateway's Node, such as `--cpu-prof`. */
 const nodeFlags = (process.env["BENCH_NODE_FLAGS"] ?? "").split(" ").filter((flag) => flag !== "");
 
@@ -70,7 +80,7 @@ export async function startSubject({ crds, http2 = false, config = {}, workers }
   async function startStore(path: string): Promise<void> {
     const address = `unix:${join(folder, `${stores.length}.sock`)}`;
     const data = join(folder, `data-${stores.length}`);
-    const child = start([annexBin, "store", "sql", "--listen", address, "--data", data, "--crds", path]);
+    const child = start([builtBin, "store", "sql", "--listen", address, "--data", data, "--crds", path]);
     await firstLine(child);
     stores.push(child);
     addresses.push(address);
@@ -80,7 +90,7 @@ export async function startSubject({ crds, http2 = false, config = {}, workers }
   await startStore(crds);
   const probed = workers === undefined ? ["--import", probe] : [];
   async function startGateway(): Promise<{ gateway: ChildProcess; url: string }> {
-    const gateway = start([...nodeFlags, ...probed, annexBin, "gateway", "--config", file]);
+    const gateway = start([...nodeFlags, ...probed, builtBin, "gateway", "--config", file]);
     const url = /^ready (\S+)$/.exec(await firstLine(gateway))?.[1] ?? "";
     return { gateway, url };
   }
