@@ -9,7 +9,7 @@
  * While there is no session, or no room in it, calls are made one RPC at a time. Streams always are. A
  * call whose session broke is made once more if a second time does no harm.
  */
-import { create, type DescMessage, type DescMethodUnary } from "@bufbuild/protobuf";
+import type { DescMessage, DescMethodUnary } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Transport, type UnaryResponse } from "@connectrpc/connect";
 import { openSession, type Session, SessionBroken } from "./session.ts";
 import type { OpenSessionStream } from "./session-stream.ts";
@@ -77,7 +77,7 @@ export function createSessionTransport({ plain, open, maxMessageBytes }: Session
       const open = session();
       if (!open?.hasRoom) return await plain.unary(method, signal, timeoutMs, header, input, contextValues);
       try {
-        return new Answer(method, await open.call(method, create(method.input, input), { signal, timeoutMs }));
+        return new Answer(method, await open.call(method, input, { signal, timeoutMs }));
       } catch (error) {
         if (!(error instanceof SessionBroken && contextValues?.get(repeatable))) throw error;
         return await plain.unary(method, signal, timeoutMs, header, input, contextValues);

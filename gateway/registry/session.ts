@@ -11,8 +11,8 @@ import {
   create,
   type DescMessage,
   type DescMethodUnary,
-  fromBinary,
   type Message,
+  type MessageInitShape,
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
@@ -24,8 +24,8 @@ import {
   SessionRequestSchema,
   type SessionResult,
 } from "../../gen/annex/store/v1/session_pb.js";
+import { decodeMessage, encodeMessage } from "./codec.ts";
 import { Deadlines } from "./deadlines.ts";
-import { encodeMessage } from "./encode-message.ts";
 import { SessionOutbox, writeVarint } from "./session-outbox.ts";
 import type { OpenSessionStream } from "./session-stream.ts";
 
@@ -57,7 +57,7 @@ export interface Session {
    */
   call<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
-    message: MessageShape<I>,
+    message: MessageInitShape<I>,
     options: { readonly signal: AbortSignal | undefined; readonly timeoutMs: number | undefined },
   ): Promise<MessageShape<O>>;
   /** Begins no more calls, and ends when those in flight are done. */
@@ -124,7 +124,7 @@ export function openSession(options: SessionOptions): Session {
   function read(bytes: Uint8Array): void {
     heardAt = performance.now();
     askedAt = undefined;
-    for (const frame of fromBinary(OpenResponseSchema, bytes).frames) {
+    for (const frame of decodeMessage(OpenResponseSchema, bytes).frames) {
       take(frame);
       if (outbox.waitingFrames > maxWaitingFrames)
         throw new ConnectError("the store reads nothing", Code.ResourceExhausted);
@@ -194,7 +194,7 @@ export function openSession(options: SessionOptions): Session {
     if (more) return;
     const bytes = call.parts.length === 1 ? data : Buffer.concat(call.parts);
     try {
-      settle(id, { message: fromBinary(call.method.output, bytes) });
+      settle(id, { message: decodeMessage(call.method.output, bytes) });
     } catch (error) {
       settle(id, { error: new ConnectError("the answer can't be read", Code.DataLoss, undefined, undefined, error) });
     }
@@ -268,7 +268,7 @@ export function openSession(options: SessionOptions): Session {
       if (state !== "open") return Promise.reject(new SessionBroken(undefined));
       if (signal?.aborted) return Promise.reject(gone());
       return new Promise((resolve, reject) => {
-        const bytes = encodeMessage(method.input, message);
+        const encoded = encodeMessage(method.input, message);
         const id = ++lastCall;
         const onAbort = () => cancel(id, gone());
         signal?.addEventListener("abort", onAbort, { once: true });
@@ -280,7 +280,7 @@ export function openSession(options: SessionOptions): Session {
         const endsAt = timeoutMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeoutMs;
         calls.set(id, { method, endsAt, parts: [], bytes: 0, settle: settleCall });
         deadlines.add(endsAt);
-        outbox.sendMessage(id, bytes, { field: 3, head: requestHead(method, timeoutMs) });
+        outbox.sendMessage(id, encoded, { field: 3, head: requestHead(method, timeoutMs) });
       });
     },
     leave,

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { OpenResponseSchema, type SessionFrame, SessionResultSchema } from "../../gen/annex/store/v1/session_pb.js";
+import type { Encoded } from "./codec.ts";
 import { createMessageReader } from "./grpc-messages.ts";
 import { type FirstFrame, partBytes, SessionOutbox, type SessionWire } from "./session-outbox.ts";
 
@@ -54,6 +55,13 @@ function bodyOf({ call, frame }: SessionFrame): { data: Uint8Array; more: boolea
   return frame.value.answer ?? { data: new Uint8Array(), more: false };
 }
 
+/** A message in so many chunks more than one. */
+function cut(bytes: Buffer, cuts = 0): Encoded {
+  const at = Math.floor(bytes.length / (cuts + 1));
+  if (cuts === 0) return { chunks: [bytes], length: bytes.length };
+  return { chunks: [bytes.subarray(0, at), ...cut(bytes.subarray(at), cuts - 1).chunks], length: bytes.length };
+}
+
 const message = fc.record({
   size: fc.oneof(fc.nat(300), fc.nat(5 * partBytes), fc.constantFrom(partBytes - 1, partBytes, partBytes + 1)),
   call: fc.oneof(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })),
@@ -71,7 +79,7 @@ test("SessionOutbox sends every message whole, in frames that any protobuf reads
       const outbox = new SessionOutbox(credit, wire);
       const sent = new Map(messages.map(({ size, call }) => [call, Buffer.alloc(size, call % 251)]));
       const got = new Map<number, { parts: Uint8Array[]; isWhole: boolean }>();
-      for (const [call, bytes] of sent) outbox.sendMessage(call, bytes, first(call));
+      for (const [call, bytes] of sent) outbox.sendMessage(call, cut(bytes, call % 3), first(call));
       let allowed = credit;
       const take = async () => {
         for (const frames of await wire.drain()) {
@@ -109,9 +117,9 @@ test("SessionOutbox sends every message whole, in frames that any protobuf reads
 test("SessionOutbox lets a small message wait for one part of a large one", async () => {
   const wire = new SlowWire();
   const outbox = new SessionOutbox(2 ** 30, wire);
-  outbox.sendMessage(1, Buffer.alloc(20 * partBytes), first(1));
+  outbox.sendMessage(1, cut(Buffer.alloc(20 * partBytes)), first(1));
   await new Promise((resolve) => setImmediate(resolve));
-  outbox.sendMessage(2, Buffer.alloc(100), first(2));
+  outbox.sendMessage(2, cut(Buffer.alloc(100)), first(2));
   const batches = await wire.drain();
   assert.deepEqual(
     batches.slice(0, 2).map((frames) => frames.map(({ call }) => Number(call))),
@@ -122,7 +130,7 @@ test("SessionOutbox lets a small message wait for one part of a large one", asyn
 test("SessionOutbox forgets what is dropped, and says whether any of it had left", async () => {
   const wire = new SlowWire();
   const outbox = new SessionOutbox(partBytes, wire);
-  for (const call of [1, 2]) outbox.sendMessage(call, Buffer.alloc(2 * partBytes), first(call));
+  for (const call of [1, 2]) outbox.sendMessage(call, cut(Buffer.alloc(2 * partBytes)), first(call));
   await wire.drain();
   assert.deepEqual([outbox.drop(1), outbox.drop(2), outbox.drop(3)], [false, true, false]);
   assert.equal(outbox.waitingBytes, 0);

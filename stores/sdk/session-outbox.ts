@@ -16,6 +16,7 @@
  */
 import { create, toBinary } from "@bufbuild/protobuf";
 import { OpenResponseSchema, type SessionFrame, SessionFrameSchema } from "../../gen/annex/store/v1/session_pb.js";
+import type { Encoded } from "./codec.ts";
 import { prefixBytes } from "./grpc-messages.ts";
 
 /** Largest part of a message, in bytes: what a small call may have to wait for. */
@@ -47,7 +48,7 @@ export interface SessionWire {
 /** A message on its way. `sent` bytes of it have left. */
 interface Outgoing {
   readonly call: number;
-  readonly bytes: Uint8Array;
+  readonly message: Encoded;
   readonly first: FirstFrame;
   sent: number;
 }
@@ -103,9 +104,9 @@ export class SessionOutbox {
   }
 
   /** Sends a message. */
-  sendMessage(call: number, bytes: Uint8Array, first: FirstFrame): void {
-    this.#first.push({ call, bytes, first, sent: 0 });
-    this.#waitingBytes += bytes.length;
+  sendMessage(call: number, message: Encoded, first: FirstFrame): void {
+    this.#first.push({ call, message, first, sent: 0 });
+    this.#waitingBytes += message.length;
     this.#awake();
   }
 
@@ -123,8 +124,8 @@ export class SessionOutbox {
   #dropFrom(queue: Outgoing[], call: number): boolean {
     const index = queue.findIndex((outgoing) => outgoing.call === call);
     if (index < 0) return false;
-    const [{ bytes, sent }] = queue.splice(index, 1) as [Outgoing];
-    this.#waitingBytes -= bytes.length - sent;
+    const [{ message, sent }] = queue.splice(index, 1) as [Outgoing];
+    this.#waitingBytes -= message.length - sent;
     return true;
   }
 
@@ -175,7 +176,7 @@ export class SessionOutbox {
   #parts(): Part[] {
     const parts: Part[] = [];
     const take = (outgoing: Outgoing, maxBytes: number): number => {
-      const end = Math.min(outgoing.sent + maxBytes, outgoing.sent + this.#credit, outgoing.bytes.length);
+      const end = Math.min(outgoing.sent + maxBytes, outgoing.sent + this.#credit, outgoing.message.length);
       parts.push({ outgoing, end });
       this.#credit -= end - outgoing.sent;
       this.#waitingBytes -= end - outgoing.sent;
@@ -186,7 +187,7 @@ export class SessionOutbox {
     // An empty message needs no credit.
     for (; taken < this.#first.length && bytes < batchBytes; taken++) {
       const outgoing = this.#first[taken] as Outgoing;
-      if (this.#credit <= 0 && outgoing.bytes.length > 0) break;
+      if (this.#credit <= 0 && outgoing.message.length > 0) break;
       bytes += take(outgoing, partBytes);
     }
     this.#first.splice(0, taken);
@@ -197,9 +198,9 @@ export class SessionOutbox {
 
   /** Writes the frame of a part. @returns the position after it. */
   #write(out: Buffer, from: number, { outgoing, end }: Part): number {
-    const { call, bytes, first, sent } = outgoing;
+    const { call, message, first, sent } = outgoing;
     const length = end - sent;
-    const more = end < bytes.length;
+    const more = end < message.length;
     const chunkLength = (length === 0 ? 0 : 1 + varintLength(length) + length) + (more ? 2 : 0);
     const isFirst = sent === 0;
     const bodyLength = (isFirst ? first.head.length + 1 + varintLength(chunkLength) : 0) + chunkLength;
@@ -219,8 +220,7 @@ export class SessionOutbox {
     if (length > 0) {
       out[at++] = tag(1, 2);
       at = writeVarint(out, at, length);
-      out.set(length === bytes.length ? bytes : bytes.subarray(sent, end), at);
-      at += length;
+      at = copyPart(out, at, message, sent, end);
     }
     if (more) {
       out[at++] = tag(2, 0);
@@ -230,6 +230,21 @@ export class SessionOutbox {
     outgoing.sent = end;
     return at;
   }
+}
+
+/** Copies the bytes of a message from one position up to, not including, another. @returns the position after them. */
+function copyPart(out: Buffer, to: number, { chunks }: Encoded, from: number, end: number): number {
+  let at = to;
+  let chunkAt = 0;
+  for (const chunk of chunks) {
+    const first = Math.max(0, from - chunkAt);
+    const last = Math.min(chunk.length, end - chunkAt);
+    chunkAt += chunk.length;
+    if (first >= last) continue;
+    out.set(last - first === chunk.length ? chunk : chunk.subarray(first, last), at);
+    at += last - first;
+  }
+  return at;
 }
 
 /** A field's number and wire type, below 2^32. */

@@ -7,11 +7,11 @@
  * Source: gRPC over HTTP/2; proto/annex/store/v1/session.proto.
  */
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
-import { fromBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { connectNodeAdapter } from "@connectrpc/connect-node";
 import { OpenRequestSchema, SessionService } from "../../gen/annex/store/v1/session_pb.js";
 import { maxMessageBytes } from "./catalog-routes.ts";
+import { decodeMessage } from "./codec.ts";
 import { createMessageReader } from "./grpc-messages.ts";
 import type { SessionServer } from "./session.ts";
 
@@ -64,7 +64,7 @@ function carry(serve: SessionServer, request: Http2ServerRequest, response: Http
 
 function framesFrom(message: Uint8Array) {
   try {
-    return fromBinary(OpenRequestSchema, message).frames;
+    return decodeMessage(OpenRequestSchema, message).frames;
   } catch (error) {
     throw new ConnectError("a frame can't be read", Code.InvalidArgument, undefined, undefined, error);
   }

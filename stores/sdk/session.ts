@@ -6,13 +6,13 @@
  * the caller to go away: the caller knows what it has on the way, so the end is its to make.
  * Source: proto/annex/store/v1/session.proto.
  */
-import { create, type DescMethodUnary, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, type DescMethodUnary, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
 import { ErrorDetailSchema } from "../../gen/annex/store/v1/error_pb.js";
 import { type SessionFrame, type SessionRequest, SessionResultSchema } from "../../gen/annex/store/v1/session_pb.js";
 import { maxMessageBytes } from "./catalog-routes.ts";
+import { decodeMessage, encodeMessage } from "./codec.ts";
 import { Deadlines } from "./deadlines.ts";
-import { encodeMessage } from "./encode-message.ts";
 import type { ServingState } from "./serving-state.ts";
 import { SessionContext } from "./session-context.ts";
 import { type FirstFrame, SessionOutbox } from "./session-outbox.ts";
@@ -229,9 +229,9 @@ function serveSession(methods: ReadonlyMap<string, UnaryMethod>, state: ServingS
     const { method, answer } = call.known;
     call.isRunning = true;
     try {
-      const given = await answer(fromBinary(method.input, bytes) as never, call.context);
+      const given = await answer(decodeMessage(method.input, bytes) as never, call.context);
       if (calls.get(id) !== call) return;
-      const encoded = encodeMessage(method.output, create(method.output, given as never));
+      const encoded = encodeMessage(method.output, given as never);
       outbox.sendMessage(id, encoded, answerFrame);
     } catch (error) {
       if (calls.get(id) !== call) return;
