@@ -65,7 +65,7 @@ const maxWriteMs = 34_000;
  * Answers, or gives undefined if nothing is served at this path.
  * @throws StatusError
  */
-export async function dispatchVerb(given: DispatchRequest, tools: verbs.VerbTools): Promise<HttpAnswer | undefined> {
+export function dispatchVerb(given: DispatchRequest, tools: verbs.VerbTools): Promise<HttpAnswer> | undefined {
   const { info, resource, warnings } = given;
   const { definition } = resource;
   const isNamespacedRequest = info.namespace !== "";
@@ -75,25 +75,25 @@ export async function dispatchVerb(given: DispatchRequest, tools: verbs.VerbTool
   const warning = deprecationWarning(resource);
   if (warning !== undefined) warnings.add(warning);
   const subresource = definition.subresources.find((one) => one.name === info.subresource);
-  if (subresource !== undefined) return await answerConnect(given, tools, subresource);
+  if (subresource !== undefined) return answerConnect(given, tools, subresource);
   assertServed(given);
   switch (info.verb) {
     case "get":
-      return await answerGet(given, tools);
+      return answerGet(given, tools);
     case "list":
-      return await answerList(given, tools);
+      return answerList(given, tools);
     case "watch":
-      return await answerWatch(given, tools);
+      return answerWatch(given, tools);
     case "create":
-      return await answerCreate(given, tools);
+      return answerCreate(given, tools);
     case "update":
-      return await answerUpdate(given, tools);
+      return answerUpdate(given, tools);
     case "patch":
-      return await answerPatch(given, tools);
+      return answerPatch(given, tools);
     case "delete":
-      return await answerDelete(given, tools);
+      return answerDelete(given, tools);
     case "deletecollection":
-      return await answerDeleteCollection(given, tools);
+      return answerDeleteCollection(given, tools);
     default:
       throw methodNotSupported(verbs.resourceWord(resource), info.verb);
   }

@@ -13,7 +13,9 @@ import { type AnswerForm, plainJson } from "./apimachinery/answer-form.ts";
 import type { HttpAnswer, HttpHeaders, HttpRequest } from "./apimachinery/http.ts";
 import { isSocketBody, isStreamBody } from "./apimachinery/http.ts";
 import type { JsonObject } from "./apimachinery/json.ts";
+import { after } from "./apimachinery/promise.ts";
 import type { RequestInfo } from "./apimachinery/request-info.ts";
+import type { ResourceTable } from "./apimachinery/resource.ts";
 import {
   retryAfterHeader,
   type Status,
@@ -88,7 +90,7 @@ interface Passage {
   readonly info: RequestInfo;
   readonly warnings: Warnings;
   /** On the clock of `performance.now()`. */
-  readonly deadline: number;
+  deadline: number;
   user: User | undefined;
   /** Who acts as the user. Undefined: nobody else. */
   impersonator: User | undefined;
@@ -109,7 +111,7 @@ export function createHandler(given: ServerRooms): (request: HttpRequest) => Pro
     let isUnreadable = false;
     try {
       const query = parseQuery(request.query);
-      const info = parseRequestInfo(request);
+      const info = parseRequestInfo(request, query);
       passage = {
         request,
         auditId,
@@ -120,10 +122,7 @@ export function createHandler(given: ServerRooms): (request: HttpRequest) => Pro
         user: undefined,
         impersonator: undefined,
       };
-      passage = {
-        ...passage,
-        deadline: started + (lasts(request, info, rooms) ? Number.MAX_SAFE_INTEGER : requestDeadlineMs(query)),
-      };
+      passage.deadline += lasts(request, info, rooms) ? Number.MAX_SAFE_INTEGER : requestDeadlineMs(query);
       answer = await inTime(passage, passThrough(passage, rooms));
     } catch (error) {
       answer = errorAnswer(error, request, passage, rooms);
@@ -232,6 +231,7 @@ async function passThrough(passage: Passage, rooms: ServerRooms & { readonly ask
 async function route(passage: Passage, user: User, rooms: ServerRooms): Promise<HttpAnswer> {
   const { request, info, query } = passage;
   const table = rooms.registry.table();
+  if (info.isResourceRequest) return await answerResource(passage, user, table, rooms);
   const health = rooms.health.answer(info.path, query);
   if (health !== undefined) return health;
   const metrics = await rooms.metrics.answer({ method: request.method, path: info.path }, rooms.figures);
@@ -244,21 +244,29 @@ async function route(passage: Passage, user: User, rooms: ServerRooms): Promise<
     );
   const openApi = await rooms.openApi.answer(request, table);
   if (openApi !== undefined) return openApi;
-  if (!info.isResourceRequest) {
-    const accept = request.header("accept");
-    const found = answerDiscovery({ path: info.path, accept, ifNoneMatch: request.header("if-none-match") }, table);
-    if (found === undefined) return unknownPath(rooms, info);
-    if (found.document === undefined) return whole(found.status, found.headers, []);
-    // A document that names its own type was asked for by that type.
-    const type = found.headers["Content-Type"];
-    const form = type === undefined ? formOf(passage) : ownForm(String(type));
-    const headers = { "Content-Type": form.mediaType, ...found.headers };
-    return whole(found.status, headers, renderDocument(found.document, form, { keepOrder: true }));
-  }
+  const accept = request.header("accept");
+  const found = answerDiscovery({ path: info.path, accept, ifNoneMatch: request.header("if-none-match") }, table);
+  if (found === undefined) return unknownPath(rooms, info);
+  if (found.document === undefined) return whole(found.status, found.headers, []);
+  // A document that names its own type was asked for by that type.
+  const type = found.headers["Content-Type"];
+  const form = type === undefined ? formOf(passage) : ownForm(String(type));
+  const headers = { "Content-Type": form.mediaType, ...found.headers };
+  return whole(found.status, headers, renderDocument(found.document, form, { keepOrder: true }));
+}
+
+/** @throws StatusError */
+function answerResource(
+  passage: Passage,
+  user: User,
+  table: ResourceTable,
+  rooms: ServerRooms,
+): HttpAnswer | Promise<HttpAnswer> {
+  const { request, info, query } = passage;
   const resource = table.find(info.apiGroup, info.apiVersion, info.resource);
   // Who is asked for is read without the slashes around it, where it lies is not.
   if (resource === undefined || request.path.startsWith("//")) return unknownPath(rooms, info);
-  const answer = await dispatchVerb(
+  const answered = dispatchVerb(
     {
       http: request,
       info,
@@ -272,22 +280,26 @@ async function route(passage: Passage, user: User, rooms: ServerRooms): Promise<
     },
     rooms.tools,
   );
-  return answer === undefined ? notFoundAnswer() : await compressed(answer, request);
+  return after(answered, (answer) => (answer === undefined ? notFoundAnswer() : compressed(answer, request)));
 }
 
 /** Answers 504 for a request that isn't done in its time; what it goes on doing is no longer waited for. */
-async function inTime(passage: Passage, work: Promise<HttpAnswer>): Promise<HttpAnswer> {
+function inTime(passage: Passage, work: Promise<HttpAnswer>): Promise<HttpAnswer> {
   const leftMs = passage.deadline - performance.now();
-  if (leftMs > 2 ** 31) return await work;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<HttpAnswer>((resolve) => {
-    timer = setTimeout(() => resolve(timeoutAnswer()), leftMs);
+  if (leftMs > 2 ** 31) return work;
+  return new Promise<HttpAnswer>((resolve, reject) => {
+    const timer = setTimeout(() => resolve(timeoutAnswer()), leftMs);
+    work.then(
+      (answer) => {
+        clearTimeout(timer);
+        resolve(answer);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
   });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function ownForm(contentType: string): AnswerForm {
@@ -379,12 +391,17 @@ function timeoutAnswer(): HttpAnswer {
   return whole(504, { "Content-Type": "text/plain; charset=utf-8" }, [Buffer.from(text)]);
 }
 
-async function compressed(answer: HttpAnswer, request: HttpRequest): Promise<HttpAnswer> {
+function compressed(answer: HttpAnswer, request: HttpRequest): HttpAnswer | Promise<HttpAnswer> {
   const { body } = answer;
   if (isStreamBody(body) || isSocketBody(body)) return answer;
   const buffers = body instanceof Uint8Array ? [body] : body;
-  const packed = await compressIfAsked(buffers, request.header("accept-encoding"));
-  return { ...answer, headers: { ...answer.headers, ...packed.headers }, body: packed.buffers };
+  const packing = compressIfAsked(buffers, request.header("accept-encoding"));
+  if (packing === undefined) return answer;
+  return packing.then((packed) => ({
+    ...answer,
+    headers: { ...answer.headers, ...packed.headers },
+    body: packed.buffers,
+  }));
 }
 
 function finish(answer: HttpAnswer, headers: HttpHeaders): HttpAnswer {

@@ -5,6 +5,7 @@
  * up by their digest.
  * Source: apiserver pkg/authentication/request/bearertoken/bearertoken.go.
  */
+import { after } from "../apimachinery/promise.ts";
 import type { User } from "../apimachinery/user.ts";
 import { tokenDigests } from "./token-digest.ts";
 import { type Authenticator, firstUser } from "./union.ts";
@@ -17,7 +18,11 @@ const extraSpaceText = "the provided Authorization header contains extra space b
 
 /** Gives an authenticator for bearer tokens. A token that nobody has is a failure. */
 export function bearerAuthenticator(userOf: TokenAuthenticator): Authenticator {
-  return async (request, warn) => {
+  const known = (user: User | undefined) => {
+    if (user === undefined) throw new Error("invalid bearer token");
+    return user;
+  };
+  return (request, warn) => {
     const header = (request.header("authorization") ?? "").trim();
     const [scheme, token, ...rest] = header.split(" ");
     if (scheme?.toLowerCase() !== "bearer" || token === undefined) return undefined;
@@ -25,9 +30,7 @@ export function bearerAuthenticator(userOf: TokenAuthenticator): Authenticator {
       if (rest.length > 0) warn(extraSpaceText);
       return undefined;
     }
-    const user = await userOf(token);
-    if (user === undefined) throw new Error("invalid bearer token");
-    return user;
+    return after(userOf(token), known);
   };
 }
 
@@ -36,7 +39,7 @@ export function bearerAuthenticator(userOf: TokenAuthenticator): Authenticator {
  * @throws AggregateError with all failures, if there was one and none knows the token.
  */
 export function unionTokens(authenticators: readonly TokenAuthenticator[]): TokenAuthenticator {
-  return async (token) => await firstUser(authenticators.map((userOf) => () => userOf(token)));
+  return (token) => firstUser(authenticators, (userOf) => userOf(token));
 }
 
 /** Gives a look-up in a fixed set of tokens. The tokens themselves are not kept. */

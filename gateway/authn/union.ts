@@ -6,6 +6,7 @@
  * Source: apiserver pkg/authentication/request/union, pkg/authentication/group.
  */
 import type { HttpRequest } from "../apimachinery/http.ts";
+import { isPromise } from "../apimachinery/promise.ts";
 import { anonymousUser, systemAuthenticated, systemUnauthenticated, type User } from "../apimachinery/user.ts";
 
 /**
@@ -24,20 +25,22 @@ export type Authenticator = (
  * @throws AggregateError with all failures, if there was one and none knows the user.
  */
 export function unionAuthenticator(authenticators: readonly Authenticator[]): Authenticator {
-  return async (request, warn) => await firstUser(authenticators.map((ask) => () => ask(request, warn)));
+  return (request, warn) => firstUser(authenticators, (authenticator) => authenticator(request, warn));
 }
 
 /**
  * Asks one after the other until one knows.
  * @throws AggregateError with all failures, if there was one and none knows.
  */
-export async function firstUser(
-  askers: readonly (() => User | undefined | Promise<User | undefined>)[],
+export async function firstUser<A>(
+  authenticators: readonly A[],
+  ask: (authenticator: A) => User | undefined | Promise<User | undefined>,
 ): Promise<User | undefined> {
   const failures: unknown[] = [];
-  for (const ask of askers) {
+  for (const authenticator of authenticators) {
     try {
-      const user = await ask();
+      const answer = ask(authenticator);
+      const user = isPromise(answer) ? await answer : answer;
       if (user !== undefined) return user;
     } catch (error) {
       failures.push(error);

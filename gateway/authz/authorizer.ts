@@ -6,6 +6,7 @@
  * Source: apiserver pkg/authorization/{authorizer,union,path,authorizerfactory}.
  */
 import type { Attributes } from "../apimachinery/attributes.ts";
+import { isPromise } from "../apimachinery/promise.ts";
 import type { RequestInfo } from "../apimachinery/request-info.ts";
 import { systemMasters, type User } from "../apimachinery/user.ts";
 
@@ -49,7 +50,8 @@ export function unionAuthorizer(authorizers: readonly Authorizer[]): Authorizer 
     const reasons: string[] = [];
     const errors: Error[] = [];
     for (const authorizer of authorizers) {
-      const decision = await authorizer(attributes);
+      const answer = authorizer(attributes);
+      const decision = isPromise(answer) ? await answer : answer;
       if (decision.outcome !== "noOpinion") return decision;
       if (decision.reason !== "") reasons.push(decision.reason);
       if (decision.error !== undefined) errors.push(decision.error);

@@ -3,6 +3,7 @@
  *
  * Source: apiserver pkg/authorization/metrics, pkg/endpoints/filters/metrics.go.
  */
+import { after } from "../apimachinery/promise.ts";
 import type { Authorizer, Decision } from "./authorizer.ts";
 
 /** One decision, and whose. */
@@ -30,21 +31,22 @@ export function countedAuthorizer(
   observe: ObserveDecision | undefined,
 ): Authorizer {
   if (observe === undefined) return authorizer;
-  return async (attributes) => {
-    const decision = await authorizer(attributes);
+  const tell = (decision: Decision) => {
     if (decision.outcome === "allow") observe({ type, name, decision: "allowed" });
     if (decision.outcome === "deny") observe({ type, name, decision: "denied" });
     return decision;
   };
+  return (attributes) => after(authorizer(attributes), tell);
 }
 
 /** Gives the same authorizer, which tells what came of each question and how long it took. */
 export function timedAuthorizer(authorizer: Authorizer, observe: (attempt: AuthorizationAttempt) => void): Authorizer {
-  return async (attributes) => {
+  return (attributes) => {
     const began = performance.now();
-    const decision = await authorizer(attributes);
-    observe({ result: resultOf(decision), seconds: (performance.now() - began) / 1000 });
-    return decision;
+    return after(authorizer(attributes), (decision) => {
+      observe({ result: resultOf(decision), seconds: (performance.now() - began) / 1000 });
+      return decision;
+    });
   };
 }
 

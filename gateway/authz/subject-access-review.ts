@@ -81,15 +81,24 @@ export function reviewAuthorizer(options: ReviewAuthorizerOptions): Authorizer {
   }
 
   return (attributes) => {
-    const spec = specOf(attributes);
-    const key = JSON.stringify(spec);
-    const isKept = controlledChars(attributes) < maxKeptChars;
+    const key = keyOf(attributes);
     const answer = known(key) ?? asking.get(key);
     if (answer !== undefined) return answer;
-    const asked = ask(key, spec, isKept);
+    const asked = ask(key, specOf(attributes), controlledChars(attributes) < maxKeptChars);
     asking.set(key, asked);
     return asked;
   };
+}
+
+/** Gives what tells a question from others: for resources the path says nothing more. */
+function keyOf(attributes: Attributes): string {
+  const { user, isResourceRequest, path, verb, namespace, apiGroup, apiVersion, resource, subresource, name } =
+    attributes;
+  const { fieldSelector, labelSelector } = attributes;
+  const who = [user.name, user.uid, user.groups, user.extra];
+  if (!isResourceRequest) return JSON.stringify([who, verb, path]);
+  const what = [namespace, apiGroup, apiVersion, resource, subresource, name, fieldSelector, labelSelector];
+  return JSON.stringify([who, verb, what]);
 }
 
 function controlledChars(attributes: Attributes): number {

@@ -13,14 +13,25 @@ const level = constants.Z_BEST_SPEED;
 /** Bytes that one job of the thread pool packs; a list's many small items are joined to that. */
 const jobBytes = 256 * 1024;
 
-/** Gives the buffers to send, and the headers that say how they are packed. */
-export async function compressIfAsked(
+/** What to send instead, and the headers that say how it is packed. */
+export interface Packed {
+  readonly buffers: readonly Uint8Array[];
+  readonly headers: HttpHeaders;
+}
+
+/** Gives what to send; undefined: the answer as it is. */
+export function compressIfAsked(
   buffers: readonly Uint8Array[],
   acceptEncoding: string | undefined,
-): Promise<{ readonly buffers: readonly Uint8Array[]; readonly headers: HttpHeaders }> {
-  const asks = (acceptEncoding ?? "").split(",").some((token) => token.trim() === "gzip");
-  const bytes = asks ? buffers.reduce((sum, buffer) => sum + buffer.length, 0) : 0;
-  if (!asks || bytes <= minBytes) return { buffers, headers: {} };
+): Promise<Packed> | undefined {
+  if (acceptEncoding === undefined || !acceptEncoding.split(",").some((token) => token.trim() === "gzip")) {
+    return undefined;
+  }
+  const bytes = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+  return bytes <= minBytes ? undefined : compress(buffers);
+}
+
+async function compress(buffers: readonly Uint8Array[]): Promise<Packed> {
   const packed: Uint8Array[] = [];
   await pipeline(
     jobsOf(buffers),

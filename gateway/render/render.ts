@@ -59,7 +59,7 @@ export async function renderObject(
 ): Promise<readonly Uint8Array[]> {
   switch (form.as) {
     case "":
-      return await formed([view.json], form);
+      return formed([view.json], form);
     case "PartialObjectMetadata":
       return await formed([Buffer.from(partialJson(view.value, form.asVersion))], form);
     case "Table": {
@@ -87,7 +87,7 @@ export async function renderList(
   switch (form.as) {
     case "":
       if (form.mediaType === "application/yaml") return await yamlList({ ...list, metadata: plainMetadata(list) });
-      return await formed(plainList(list), form);
+      return formed(plainList(list), form);
     case "Table":
       return await formed(await tablePieces(list.items, listMetadataJson(list), form, columns, options), form);
     case "PartialObjectMetadataList":
@@ -193,10 +193,16 @@ async function listPieces(
 }
 
 /** Puts a document of compact JSON into the form asked for. */
-async function formed(json: readonly Uint8Array[], form: AnswerForm): Promise<readonly Uint8Array[]> {
-  if (form.mediaType === "application/yaml")
-    return [await yamlOf(json.length === 1 ? (json[0] as Uint8Array) : Buffer.concat(json))];
-  if (!form.pretty) return [...json, newline];
+function formed(json: readonly Uint8Array[], form: AnswerForm): readonly Uint8Array[] | Promise<readonly Uint8Array[]> {
+  if (form.mediaType === "application/yaml") return asYaml(json);
+  return form.pretty ? indented(json) : [...json, newline];
+}
+
+async function asYaml(json: readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
+  return [await yamlOf(json.length === 1 ? (json[0] as Uint8Array) : Buffer.concat(json))];
+}
+
+async function indented(json: readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
   const indenter = createIndenter();
   const turn = createTurns();
   const buffers: Uint8Array[] = [];

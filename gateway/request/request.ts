@@ -35,10 +35,10 @@ export interface RequestLine {
 }
 
 /**
- * Gives a request's attributes.
+ * Gives a request's attributes. `query` is the line's, read.
  * @throws TextError 500 if the path ends behind `watch` or `proxy`, 400 if its escapes are broken.
  */
-export function parseRequestInfo(line: RequestLine): RequestInfo {
+export function parseRequestInfo(line: RequestLine, query: Query = parseQuery(line.query)): RequestInfo {
   const path = percentDecode(line.path, false);
   if (path === undefined) throw new UnreadableRequest();
   const parts = splitPath(path);
@@ -50,7 +50,7 @@ export function parseRequestInfo(line: RequestLine): RequestInfo {
   }
   const group = isGrouped ? (parts[1] ?? "") : "";
   const version = parts[isGrouped ? 2 : 1] ?? "";
-  return resourceInfo(line, parts.slice(isGrouped ? 3 : 2), {
+  return resourceInfo(line, query, parts.slice(isGrouped ? 3 : 2), {
     ...noResource,
     isResourceRequest: true,
     path,
@@ -97,7 +97,7 @@ const methodVerbs = new Map([
 ]);
 
 /** Reads what follows the version. `rest` has at least one segment. */
-function resourceInfo(line: RequestLine, rest: readonly string[], base: RequestInfo): RequestInfo {
+function resourceInfo(line: RequestLine, query: Query, rest: readonly string[], base: RequestInfo): RequestInfo {
   let parts = rest;
   let verb = methodVerbs.get(line.method) ?? "";
   const hasPathVerb = pathVerbs.has(parts[0] ?? "");
@@ -121,7 +121,7 @@ function resourceInfo(line: RequestLine, rest: readonly string[], base: RequestI
     subresource: verb === "proxy" ? "" : (parts[2] ?? ""),
     legacyWatch: hasPathVerb && verb === "watch",
   };
-  return hasPathVerb ? info : collectionInfo(info, parseQuery(line.query));
+  return hasPathVerb ? info : collectionInfo(info, query);
 }
 
 /** Tells list, watch and deletecollection from their verbs on one object, and notes their selectors. */

@@ -2,6 +2,7 @@
 import { goQuote, parseGoUint64 } from "../apimachinery/go-text.ts";
 import type { ObjectView } from "../apimachinery/object.ts";
 import type { GetOptions } from "../apimachinery/options.ts";
+import { isPromise } from "../apimachinery/promise.ts";
 import { notFound, unknownError } from "../apimachinery/status.ts";
 import type { ReadAt, StoredObject } from "../registry/registry.ts";
 import { keyOf as cacheKeyOf } from "../watchcache/watchcache.ts";
@@ -16,7 +17,8 @@ import { callOf, keyOf, resourceWord, type VerbRequest, type VerbTools } from ".
  */
 export async function get(request: VerbRequest, tools: VerbTools, options: GetOptions): Promise<ObjectView> {
   const view = await viewAt(request, tools, readAt(options.resourceVersion));
-  const sees = await sightOf(request, tools);
+  const sight = sightOf(request, tools);
+  const sees = sight && (await sight);
   if (sees?.(view) === false) throw notFound(resourceWord(request.resource), request.info.name);
   return view;
 }
@@ -25,14 +27,16 @@ async function viewAt(request: VerbRequest, tools: VerbTools, at: ReadAt): Promi
   const { definition, version } = request.resource;
   // A copy that is made of lists would list everything anew for this one object.
   const isAtStore = definition.polledWatchMs > 0 && at.at === "latest";
-  const state = isAtStore ? undefined : await tools.watchcache.read(definition, at);
+  const reading = isAtStore ? undefined : tools.watchcache.read(definition, at);
+  const state = isPromise(reading) ? await reading : reading;
   if (state === undefined) {
     if (at.at === "notOlderThan") await reach(tools.registry.client(definition), request, at.revision);
     return await presentInSlices(tools.schemaOf, request.resource, await read(request, tools, at));
   }
   const object = state.objects.get(cacheKeyOf(keyOf(request)));
   if (object === undefined) throw notFound(resourceWord(request.resource), request.info.name);
-  await object.prepare(version);
+  const large = object.prepare(version);
+  if (large !== undefined) await large;
   return object.view(version);
 }
 

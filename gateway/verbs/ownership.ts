@@ -6,6 +6,7 @@
  */
 import { isJsonObject, type JsonValue } from "../apimachinery/json.ts";
 import type { ObjectView } from "../apimachinery/object.ts";
+import type { OwnerScope } from "../apimachinery/resource.ts";
 import { StatusError } from "../apimachinery/status.ts";
 import type { VerbRequest, VerbTools } from "./verb-request.ts";
 
@@ -13,9 +14,13 @@ import type { VerbRequest, VerbTools } from "./verb-request.ts";
 export type Sees = (view: ObjectView) => boolean;
 
 /** Gives what the request's user sees; undefined: everything. */
-export async function sightOf(request: VerbRequest, tools: VerbTools): Promise<Sees | undefined> {
+export function sightOf(request: VerbRequest, tools: VerbTools): Promise<Sees | undefined> | undefined {
   const scope = request.resource.definition.ownerScope;
-  if (scope === undefined || (await mayBypass(request, tools, scope.bypassVerb))) return undefined;
+  return scope && sightIn(scope, request, tools);
+}
+
+async function sightIn(scope: OwnerScope, request: VerbRequest, tools: VerbTools): Promise<Sees | undefined> {
+  if (await mayBypass(request, tools, scope.bypassVerb)) return undefined;
   const owner = request.user[scope.match];
   // A user without a uid owns nothing, not what has no owner.
   return owner === "" ? () => false : (view) => fieldAt(view.value, scope.path) === owner;

@@ -14,13 +14,19 @@ import { callOf, type VerbRequest, type VerbTools } from "./verb-request.ts";
  * Gives each object's cells beside its name; undefined: they are to be made by the columns' paths.
  * @throws StatusError 500 for cells that don't fit the columns, 503 if the store is away.
  */
-export async function tabulate(
+export function tabulate(
   request: VerbRequest,
   tools: VerbTools,
   views: readonly ObjectView[],
-): Promise<readonly (readonly JsonValue[])[] | undefined> {
+): Promise<Rows | undefined> | undefined {
+  return isTabulated(request) && views.length > 0 ? rowsOf(request, tools, views) : undefined;
+}
+
+/** The cells of each object. */
+type Rows = readonly (readonly JsonValue[])[];
+
+async function rowsOf(request: VerbRequest, tools: VerbTools, views: readonly ObjectView[]): Promise<Rows | undefined> {
   const { definition, version } = request.resource;
-  if (!isTabulated(request) || views.length === 0) return undefined;
   const objects = views.map(({ value, json }) => ({
     namespace: namespaceOf(value),
     name: nameOf(value),

@@ -92,7 +92,7 @@ export async function watch(request: VerbRequest, tools: VerbTools, given: ListO
           selection,
           renderer,
           frames: isTabulated(request)
-            ? tabulatedFrames(made, (views, signal) => tabulate({ ...request, signal }, tools, views))
+            ? tabulatedFrames(made, async (views, signal) => await tabulate({ ...request, signal }, tools, views))
             : directFrames(made),
           start: begun,
           resource: request.resource,

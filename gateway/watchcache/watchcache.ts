@@ -37,7 +37,7 @@ export interface WatchCache {
    * @throws StatusError 504 for a revision that isn't reached in three seconds, and what asking the
    *   store for its head throws.
    */
-  read(definition: ResourceDefinition, at: ReadAt): Promise<State | undefined>;
+  read(definition: ResourceDefinition, at: ReadAt): State | undefined | Promise<State | undefined>;
   /** Gives the store's head as of no earlier than now; those who ask at once share one call. */
   head(definition: ResourceDefinition): ReturnType<AskHead>;
   /** The bytes of lists, joined once for all. */
@@ -120,7 +120,7 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
       own.set(feed, definition);
       return feed;
     },
-    async read(definition, at) {
+    read(definition, at) {
       if (!isCacheable(definition)) return undefined;
       const entry = entryOf(definition);
       const { feed } = entry;
@@ -135,13 +135,9 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
           return feed.stateAt(at.revision);
         case "notOlderThan":
           if (at.revision > feed.revision && !feed.isFollowing) return undefined;
-          await timed(feed.reach(at.revision), entry.observe);
-          return feed.state();
-        case "latest": {
-          const state = await latest(entry);
-          entry.observe?.consistentRead(state !== undefined);
-          return state;
-        }
+          return timed(feed.reach(at.revision), entry.observe).then(() => feed.state());
+        case "latest":
+          return latest(entry);
       }
     },
     joined: new JoinedItems(),
@@ -158,10 +154,14 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
 /** Gives the copy with every write that was acknowledged before; undefined: it isn't fresh, and the store must be asked. */
 async function latest({ feed, askHead, observe }: Entry): Promise<State | undefined> {
   // A feed that broke may be far behind: its store is asked anyway.
-  if (!feed.isFollowing) return undefined;
-  const head = await askHead();
-  const isReached = await timed(feed.reachWithin(head.lastChange ?? head.revision, freshWaitMs), observe);
-  return isReached ? feed.state() : undefined;
+  let state: State | undefined;
+  if (feed.isFollowing) {
+    const head = await askHead();
+    const isReached = await timed(feed.reachWithin(head.lastChange ?? head.revision, freshWaitMs), observe);
+    if (isReached) state = feed.state();
+  }
+  observe?.consistentRead(state !== undefined);
+  return state;
 }
 
 /** Tells how long a read waits for the copy, however that ends. */
