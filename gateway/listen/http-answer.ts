@@ -57,29 +57,28 @@ export function createAnswerWriter(options: {
     const { body } = answer;
     if (isSocketBody(body)) throw new TypeError("a WebSocket is no answer to write");
     const isHttp1 = request.httpVersion !== "2.0";
-    reply.statusCode = answer.status;
-    for (const name of Object.keys(answer.headers)) {
-      reply.setHeader(name, wireValue(answer.headers[name] as string | readonly string[]));
-    }
-    if (isHttp1 && (isDraining || answer.endsConnection)) reply.setHeader("Connection", "close");
+    const head: (string | string[])[] = [];
+    for (const name in answer.headers) head.push(name, wireValue(answer.headers[name] as string | readonly string[]));
     if (answer.endsConnection) endSession(reply);
+    let endsConnection = isDraining || answer.endsConnection === true;
     if (isStreamBody(body)) {
+      if (isHttp1 && endsConnection) head.push("Connection", "close");
+      (reply as ServerResponse).writeHead(answer.status, head);
       writeStream(request, reply, body);
       return;
     }
     const buffers = body instanceof Uint8Array ? [body] : body;
     const batches = createBatches(request.method === "HEAD" ? [] : buffers);
     if (answer.status !== 204 && answer.status !== 304) {
-      reply.setHeader(
-        "Content-Length",
-        buffers.reduce((sum, buffer) => sum + buffer.length, 0),
-      );
+      head.push("Content-Length", String(buffers.reduce((sum, buffer) => sum + buffer.length, 0)));
     }
     const hasBodyLeft = isReceiving(request);
     // A body that nobody read would be taken for the next request on this connection.
     if (hasBodyLeft) request.resume();
     const isLongBody = hasBodyLeft && !(declaredBytes(request) <= maxDroppedBytes);
-    if (isLongBody && isHttp1) reply.setHeader("Connection", "close");
+    endsConnection ||= isLongBody;
+    if (isHttp1 && endsConnection) head.push("Connection", "close");
+    (reply as ServerResponse).writeHead(answer.status, head);
     if (isLongBody || batches.length > 1) {
       pump(reply, batches.next, () => (isLongBody ? endAfterBody(request, reply) : end(reply)));
       return;
@@ -121,7 +120,7 @@ export function createAnswerWriter(options: {
       end(reply);
       return;
     }
-    if (!reply.headersSent) reply.flushHeaders();
+    reply.flushHeaders();
     let isEnded = false;
     const finish = (): void => {
       if (isEnded) return;
