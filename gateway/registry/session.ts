@@ -26,6 +26,7 @@ import {
 } from "../../gen/annex/store/v1/session_pb.js";
 import { decodeMessage, encodeMessage } from "./codec.ts";
 import { Deadlines } from "./deadlines.ts";
+import { InFlight } from "./in-flight.ts";
 import { SessionOutbox, writeVarint } from "./session-outbox.ts";
 import type { OpenSessionStream } from "./session-stream.ts";
 
@@ -99,7 +100,7 @@ interface PendingCall {
 export function openSession(options: SessionOptions): Session {
   const stream = options.open({ message: read, ended: finish });
   const outbox = new SessionOutbox(creditBytes, stream);
-  const calls = new Map<number, PendingCall>();
+  const calls = new InFlight<PendingCall>();
   const deadlines = new Deadlines(expire);
   let state: "opening" | "open" | "leaving" | "ended" = "opening";
   let maxCalls = defaultMaxCalls;
@@ -209,7 +210,7 @@ export function openSession(options: SessionOptions): Session {
   }
 
   function cancel(id: number, error: ConnectError): void {
-    if (!calls.has(id)) return;
+    if (calls.get(id) === undefined) return;
     if (!outbox.drop(id)) outbox.send(id, { case: "cancel", value: { $typeName: "annex.store.v1.SessionCancel" } });
     settle(id, { error });
   }
@@ -217,7 +218,7 @@ export function openSession(options: SessionOptions): Session {
   /** Ends the calls whose deadline is over. @returns the earliest of the others. */
   function expire(now: number): number {
     let earliest = Number.POSITIVE_INFINITY;
-    for (const [id, { endsAt }] of calls) {
+    for (const [id, { endsAt }] of calls.all()) {
       if (endsAt <= now) cancel(id, new ConnectError("the deadline is over", Code.DeadlineExceeded));
       else if (endsAt < earliest) earliest = endsAt;
     }
@@ -251,7 +252,7 @@ export function openSession(options: SessionOptions): Session {
     deadlines.close();
     outbox.end();
     opened.reject(cause);
-    for (const id of [...calls.keys()]) settle(id, { error: new SessionBroken(cause) });
+    for (const [id] of calls.all()) settle(id, { error: new SessionBroken(cause) });
     ended.resolve();
   }
 
@@ -278,7 +279,7 @@ export function openSession(options: SessionOptions): Session {
           else resolve(outcome.message as MessageShape<typeof method.output>);
         };
         const endsAt = timeoutMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeoutMs;
-        calls.set(id, { method, endsAt, parts: [], bytes: 0, settle: settleCall });
+        calls.add(id, { method, endsAt, parts: [], bytes: 0, settle: settleCall });
         deadlines.add(endsAt);
         outbox.sendMessage(id, encoded, { field: 3, head: requestHead(method, timeoutMs) });
       });

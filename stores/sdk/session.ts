@@ -13,6 +13,7 @@ import { type SessionFrame, type SessionRequest, SessionResultSchema } from "../
 import { maxMessageBytes } from "./catalog-routes.ts";
 import { decodeMessage, encodeMessage } from "./codec.ts";
 import { Deadlines } from "./deadlines.ts";
+import { InFlight } from "./in-flight.ts";
 import type { ServingState } from "./serving-state.ts";
 import { SessionContext } from "./session-context.ts";
 import { type FirstFrame, SessionOutbox } from "./session-outbox.ts";
@@ -97,7 +98,7 @@ function serveSession(methods: ReadonlyMap<string, UnaryMethod>, state: ServingS
     write: (batch, done) => wire.write(batch, done),
     end: () => wire.end(failure),
   });
-  const calls = new Map<number, Call>();
+  const calls = new InFlight<Call>();
   const deadlines = new Deadlines(expire);
   let pendingBytes = 0;
   /** Bytes that the caller may still send, and those that it is yet to be told of. */
@@ -192,14 +193,14 @@ function serveSession(methods: ReadonlyMap<string, UnaryMethod>, state: ServingS
   function begin(id: number, request: SessionRequest): void {
     const { data, more } = request.message ?? noMessage;
     consume(data.length);
-    if (id === 0 || calls.has(id)) fail(`the call ${id} can't begin`);
+    if (id === 0 || calls.get(id) !== undefined) fail(`the call ${id} can't begin`);
     const known = methods.get(request.method);
     if (known === undefined) return refuse(id, `${request.method} is not offered`, Code.Unimplemented);
     if (isLeaving) return refuse(id, "the session ends", Code.Unavailable);
     if (calls.size >= maxCalls) return refuse(id, "too many calls in flight", Code.ResourceExhausted);
     if (outbox.waitingBytes > maxPendingBytes) return refuse(id, "too many answers wait", Code.ResourceExhausted);
     const call = { known, context: new SessionContext(known.method, request), parts: [], bytes: 0, isRunning: false };
-    calls.set(id, call);
+    calls.add(id, call);
     deadlines.add(call.context.endsAt);
     gather(id, call, data, more);
   }
@@ -261,7 +262,7 @@ function serveSession(methods: ReadonlyMap<string, UnaryMethod>, state: ServingS
   /** Ends the calls whose deadline is over. @returns the earliest of the others. */
   function expire(now: number): number {
     let earliest = Number.POSITIVE_INFINITY;
-    for (const [id, call] of calls) {
+    for (const [id, call] of calls.all()) {
       if (call.context.endsAt > now) {
         earliest = Math.min(earliest, call.context.endsAt);
         continue;
@@ -282,7 +283,7 @@ function serveSession(methods: ReadonlyMap<string, UnaryMethod>, state: ServingS
     failure = cause;
     state.stopping.removeEventListener("abort", leave);
     deadlines.close();
-    for (const [id, call] of [...calls]) {
+    for (const [id, call] of calls.all()) {
       forget(id, call);
       call.context.abort(new ConnectError("the session ended", Code.Canceled));
     }
