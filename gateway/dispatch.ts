@@ -10,7 +10,7 @@
 import { type AnswerForm, plainJson } from "./apimachinery/answer-form.ts";
 import { goTypeWord } from "./apimachinery/go-type.ts";
 import { formatGroupVersion } from "./apimachinery/gvk.ts";
-import type { HttpAnswer, HttpRequest } from "./apimachinery/http.ts";
+import { type HttpAnswer, type HttpRequest, withSignalOf } from "./apimachinery/http.ts";
 import { isJsonObject, type JsonObject, JsonSyntaxError } from "./apimachinery/json.ts";
 import type { ObjectView } from "./apimachinery/object.ts";
 import type { WriteOptions } from "./apimachinery/options.ts";
@@ -146,7 +146,7 @@ function verbRequest(
       ? plainJson
       : negotiateAnswer(asked, { table: hasForms, partial: hasForms, stream: scope.stream === true });
   const isWrite = !["get", "list", "watch"].includes(info.verb);
-  return {
+  const request = {
     info,
     resource,
     user,
@@ -155,13 +155,10 @@ function verbRequest(
     userAgent: http.header("user-agent") ?? "",
     form,
     includeObject: form.as === "Table" && scope.anyForm !== true ? parseTableOptions(query) : "Metadata",
-    // Made when somebody asks: a read from the copy doesn't.
-    get signal() {
-      return http.signal;
-    },
     deadline: isWrite ? Math.min(given.deadline, performance.now() + maxWriteMs) : given.deadline,
-    warn: (text) => warnings.add(text),
+    warn: (text: string) => warnings.add(text),
   };
+  return withSignalOf(request, http);
 }
 
 /** @throws StatusError 405 for another method, 400 for a dry run that the store doesn't declare, 415, and what the store answers. */

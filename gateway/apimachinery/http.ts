@@ -114,19 +114,42 @@ export function withRawHeaders(
   webSocket: HttpRequest["webSocket"] = request.webSocket,
 ): HttpRequest {
   const { method, uri, path, query, httpVersion, remoteAddress } = request;
-  return {
+  const changed = {
     ...{ method, uri, path, query, httpVersion, remoteAddress, webSocket },
-    header: (name) => rawHeaders.find(([key]) => key === name)?.[1],
-    headers: (name) => rawHeaders.filter(([key]) => key === name).map(([, value]) => value),
+    header: (name: string) => rawHeaders.find(([key]) => key === name)?.[1],
+    headers: (name: string) => rawHeaders.filter(([key]) => key === name).map(([, value]) => value),
     rawHeaders,
     peerCertificate: () => request.peerCertificate(),
-    // Made when somebody asks: most requests don't.
-    get signal() {
-      return request.signal;
-    },
     body: () => request.body(),
   };
+  return withSignalOf(changed, request);
 }
+
+/** What has a signal, perhaps one that is made when somebody asks. */
+export interface HasSignal {
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Gives the object the signal of another, which isn't asked for it before somebody asks, or copies the object:
+ * most requests need none.
+ *
+ * One getter serves all. With a getter of its own an object has a shape of its own, and what that costs is more
+ * than a signal: it becomes a dictionary, and what it held is kept until the whole heap is collected.
+ */
+export function withSignalOf<T extends object>(object: T, owner: HasSignal): T & HasSignal {
+  return Object.defineProperty(Object.assign(object, { [signalOwner]: owner }), "signal", signalProperty) as never;
+}
+
+const signalOwner = Symbol("signal");
+
+const signalProperty: PropertyDescriptor & ThisType<{ readonly [signalOwner]: HasSignal }> = {
+  enumerable: true,
+  configurable: true,
+  get() {
+    return this[signalOwner].signal;
+  },
+};
 
 /** Tells a WebSocket from the other bodies. */
 export function isSocketBody(body: HttpAnswer["body"]): body is SocketBody {

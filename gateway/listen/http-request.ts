@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
-import type { HttpRequest } from "../apimachinery/http.ts";
+import { type HasSignal, type HttpRequest, withSignalOf } from "../apimachinery/http.ts";
 import { badRequest, requestEntityTooLarge } from "../apimachinery/status.ts";
 import type { PeerCertificate } from "../apimachinery/user.ts";
 import { peerOf } from "./connections.ts";
@@ -36,26 +36,21 @@ export function requestFrom(raw: RawRequest, reply: RawReply, options: RequestOp
     rawHeaders.push([(raw.rawHeaders[index] as string).toLowerCase(), raw.rawHeaders[index + 1] as string]);
   }
   let whole: Promise<Buffer> | undefined;
-  let gone: AbortController | undefined;
-  return {
+  const request = {
     method: raw.method ?? "GET",
     uri,
     path: question < 0 ? uri : uri.slice(0, question),
     query: question < 0 ? "" : uri.slice(question + 1),
-    httpVersion: raw.httpVersion === "2.0" ? "2.0" : "1.1",
-    header(name) {
+    httpVersion: raw.httpVersion === "2.0" ? ("2.0" as const) : ("1.1" as const),
+    header(name: string) {
       for (const [key, value] of rawHeaders) if (key === name) return value;
       return undefined;
     },
-    headers: (name) => rawHeaders.filter(([key]) => key === name).map(([, value]) => value),
+    headers: (name: string) => rawHeaders.filter(([key]) => key === name).map(([, value]) => value),
     rawHeaders,
     remoteAddress: raw.socket.remoteAddress ?? "",
     peerCertificate: () => options.chainOf(raw),
     webSocket: options.webSocket,
-    get signal() {
-      gone ??= abortedWithClient(raw, reply);
-      return gone.signal;
-    },
     body() {
       if (whole === undefined) {
         if (options.waitsForContinue && !reply.headersSent) reply.writeContinue();
@@ -64,6 +59,24 @@ export function requestFrom(raw: RawRequest, reply: RawReply, options: RequestOp
       return whole;
     },
   };
+  return withSignalOf(request, new Client(raw, reply));
+}
+
+/** Whoever waits for an answer. */
+class Client implements HasSignal {
+  readonly #raw: RawRequest;
+  readonly #reply: RawReply;
+  #gone: AbortController | undefined;
+
+  constructor(raw: RawRequest, reply: RawReply) {
+    this.#raw = raw;
+    this.#reply = reply;
+  }
+
+  get signal(): AbortSignal {
+    this.#gone ??= abortedWithClient(this.#raw, this.#reply);
+    return this.#gone.signal;
+  }
 }
 
 /** A request to a proxy names the origin as well; its path is meant. */

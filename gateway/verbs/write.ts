@@ -235,36 +235,56 @@ export async function triedView(
 }
 
 function writtenView(object: KubeObject, json: Buffer, revision: bigint): ObjectView {
-  let value: KubeObject | undefined;
-  return {
-    json: insertRevision(json, revision),
-    get value() {
-      if (value === undefined) {
-        value = shallowCopy(object);
-        const metadata = shallowCopy(metadataOf(object) ?? {});
-        metadata["resourceVersion"] = String(revision);
-        delete metadata["selfLink"];
-        value["metadata"] = metadata;
-      }
-      return value;
-    },
-  };
+  return new WrittenView(object, insertRevision(json, revision), revision);
+}
+
+/** What was written. Its value is made when somebody asks. */
+class WrittenView implements ObjectView {
+  readonly json: Uint8Array;
+  readonly #object: KubeObject;
+  readonly #revision: bigint;
+  #value: KubeObject | undefined;
+
+  constructor(object: KubeObject, json: Uint8Array, revision: bigint) {
+    this.json = json;
+    this.#object = object;
+    this.#revision = revision;
+  }
+
+  get value(): KubeObject {
+    if (this.#value === undefined) {
+      this.#value = shallowCopy(this.#object);
+      const metadata = shallowCopy(metadataOf(this.#object) ?? {});
+      metadata["resourceVersion"] = String(this.#revision);
+      delete metadata["selfLink"];
+      this.#value["metadata"] = metadata;
+    }
+    return this.#value;
+  }
 }
 
 /** Gives a view of an object that was not written. */
 export function viewOf(value: KubeObject): ObjectView {
-  let json: Buffer | undefined;
-  return {
-    value,
-    get json() {
-      if (json === undefined) {
-        const encoder = jsonEncoder(value);
-        while (!encoder.step(1_000_000));
-        json = encoder.result();
-      }
-      return json;
-    },
-  };
+  return new UnwrittenView(value);
+}
+
+/** Its bytes are made when somebody asks. */
+class UnwrittenView implements ObjectView {
+  readonly value: KubeObject;
+  #json: Buffer | undefined;
+
+  constructor(value: KubeObject) {
+    this.value = value;
+  }
+
+  get json(): Buffer {
+    if (this.#json === undefined) {
+      const encoder = jsonEncoder(this.value);
+      while (!encoder.step(1_000_000));
+      this.#json = encoder.result();
+    }
+    return this.#json;
+  }
 }
 
 /**
