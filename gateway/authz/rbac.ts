@@ -92,7 +92,9 @@ export function createRbacRules(objects: readonly RbacObject[] = []): RbacRules 
       for (const object of all) rules.put(object);
     },
     bindingsOf(user, namespace) {
-      return firstOfEach(subjectKeysOf(user).flatMap((key) => index.get(key)?.get(namespace) ?? []));
+      const found: Bound[] = [];
+      if (index.size > 0) for (const key of subjectKeysOf(user)) found.push(...(index.get(key)?.get(namespace) ?? []));
+      return firstOfEach(found);
     },
     allBindingsOf: (user) => subjectKeysOf(user).flatMap((key) => [...(index.get(key)?.values() ?? [])].flat()),
     role: (kind, namespace, name) => roles.get(keyOf({ kind, namespace, name })),

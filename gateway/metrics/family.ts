@@ -187,7 +187,7 @@ export class Vector<L extends readonly string[], S extends Series> implements Fa
 
   /** Gives the series of these values, in the order in which the labels were declared. */
   with(...values: ValuesOf<L>): S {
-    const key = values.join("\u0000");
+    const key = values.length === 1 ? (values[0] as string) : values.join("\u0000");
     const known = this.#series.get(key);
     if (known !== undefined) return known.series;
     const isFull = this.#series.size >= this.#maxSeries && !values.every((value) => value === beyond);
