@@ -13,6 +13,7 @@ import { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Writable } from "node:stream";
 import type { ByteSink } from "../apimachinery/http.ts";
+import { TurnMap } from "../apimachinery/turn-map.ts";
 import type { RawReply } from "./http-request.ts";
 
 /** Makes the sink of a reply whose head is out. */
@@ -89,17 +90,13 @@ export function createSink(
   };
 }
 
-/**
- * What was made a chunk in this turn of the event loop, in which many watchers are written the same bytes. Those
- * may be kept for minutes: the chunk must not be kept with them.
- */
-const chunks = new Map<Uint8Array, Buffer>();
+/** What was made a chunk. */
+const chunks = new TurnMap<Uint8Array, Buffer>();
 
 function chunkOf(bytes: Uint8Array): Buffer {
   const known = chunks.get(bytes);
   if (known !== undefined) return known;
   const chunk = Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, lineEnd]);
-  if (chunks.size === 0) setImmediate(() => chunks.clear());
   chunks.set(bytes, chunk);
   return chunk;
 }

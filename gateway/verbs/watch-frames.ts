@@ -8,17 +8,17 @@
 import type { ByteSink } from "../apimachinery/http.ts";
 import type { JsonValue } from "../apimachinery/json.ts";
 import type { ObjectView } from "../apimachinery/object.ts";
-import { ownBytes } from "../apimachinery/own-bytes.ts";
 import type { ResourceVersionDefinition } from "../apimachinery/resource.ts";
 import { internalError, StatusError } from "../apimachinery/status.ts";
+import { TurnMap } from "../apimachinery/turn-map.ts";
 import type { EventRenderer, EventType } from "../render/render.ts";
 import type { CachedObject } from "../watchcache/watchcache.ts";
 import type { ObserveWatch } from "./verb-request.ts";
 
 /** What a watch makes goes in here. */
 export interface WatchFrames {
-  /** Adds an object's frame. `shared` keeps it for other watchers, where it is the same for them. */
-  event(type: EventType, object: CachedObject, shared?: Map<string, Buffer>): void;
+  /** Adds an object's frame. */
+  event(type: EventType, object: CachedObject): void;
   /** Adds a frame that is made. */
   frame(frame: Buffer): void;
   /** Hands over what was added. False: who can wait waits for `onDrain`. */
@@ -54,6 +54,7 @@ const rowsAtOnce = 100;
 
 /** Makes each frame as it is added. */
 export function directFrames({ sink, renderer, version, observe }: WatchFramesOptions): WatchFrames {
+  const key = `${version.name} ${renderer.sharedKey}`;
   let pending: Buffer[] = [];
 
   function add(frame: Buffer): void {
@@ -61,13 +62,13 @@ export function directFrames({ sink, renderer, version, observe }: WatchFramesOp
     pending.push(frame);
   }
 
-  function frameOf(type: EventType, object: CachedObject, shared: Map<string, Buffer> | undefined): Buffer {
-    if (!renderer.isShared || shared === undefined) return renderer.event(type, object.view(version));
-    const key = `${version.name} ${type} ${renderer.sharedKey}`;
-    const known = shared.get(key);
-    if (known !== undefined) return known;
-    const frame = ownBytes(renderer.event(type, object.view(version)));
-    shared.set(key, frame);
+  function frameOf(type: EventType, object: CachedObject): Buffer {
+    if (!renderer.isShared) return renderer.event(type, object.view(version));
+    const made = shared.get(object) ?? [];
+    const known = made.find((one) => one.type === type && one.key === key);
+    if (known !== undefined) return known.frame;
+    const frame = renderer.event(type, object.view(version));
+    shared.set(object, [...made, { type, key, frame }]);
     return frame;
   }
 
@@ -79,7 +80,7 @@ export function directFrames({ sink, renderer, version, observe }: WatchFramesOp
   }
 
   return {
-    event: (type, object, shared) => add(frameOf(type, object, shared)),
+    event: (type, object) => add(frameOf(type, object)),
     frame: add,
     flush,
     onDrain: (callback) => sink.onDrain(callback),
@@ -93,11 +94,18 @@ export function directFrames({ sink, renderer, version, observe }: WatchFramesOp
   };
 }
 
-/**
- * What frames were joined to in this turn of the event loop, in which all watchers are told of an event, by
- * the first of them. The history keeps frames for minutes: this must not be kept with them.
- */
-const joins = new Map<Buffer, { readonly frames: readonly Buffer[]; readonly bytes: Buffer }>();
+/** A frame, and for whom it is: watchers of a version in a form who see the change as this type. */
+interface SharedFrame {
+  readonly type: EventType;
+  readonly key: string;
+  readonly frame: Buffer;
+}
+
+/** By the object that they show. */
+const shared = new TurnMap<CachedObject, SharedFrame[]>();
+
+/** What frames were joined to, by the first of them. */
+const joins = new TurnMap<Buffer, { readonly frames: readonly Buffer[]; readonly bytes: Buffer }>();
 
 /** Joins frames. Watchers that see the same events one after the other are given the same buffer. */
 function joined(frames: readonly Buffer[]): Buffer {
@@ -108,7 +116,6 @@ function joined(frames: readonly Buffer[]): Buffer {
     return known.bytes;
   }
   const bytes = Buffer.concat(frames);
-  if (joins.size === 0) setImmediate(() => joins.clear());
   joins.set(first, { frames, bytes });
   return bytes;
 }

@@ -250,7 +250,7 @@ function stream(watcher: Streaming): void {
     const after = event.after !== undefined && selection.matches(event.after.stored, event.after.view(version));
     if (!before && !after) return;
     const type = after ? (before ? "MODIFIED" : "ADDED") : "DELETED";
-    frames.event(type, after && event.after ? event.after : event.gone, event.frames);
+    frames.event(type, after && event.after ? event.after : event.gone);
   }
 
   function send(frame: Buffer): void {

@@ -42,8 +42,6 @@ export interface FeedEvent {
   readonly after: CachedObject | undefined;
   /** The last state, under the revision of this change: what DELETED shows. */
   readonly gone: CachedObject;
-  /** Encoded frames, by whatever key verbs/watch gives them, so that each is made once for all watchers. */
-  readonly frames: Map<string, Buffer>;
 }
 
 /** Who is told of changes. Called in one turn of the event loop, never re-entered. */
@@ -133,6 +131,8 @@ export interface FeedOptions {
 
 /** History: kube-apiserver's largest ring, and bytes so that a resource of 1 MB objects stays small. */
 const ringLimits = { maxEvents: 102_400, maxBytes: 64 * 1024 * 1024 };
+/** What an event costs beside the bytes of its objects: itself, two states with a view each, and their buffers. */
+const eventBytes = 1536;
 /** Bytes of one resource's copy, unless told otherwise: past it everything else would be crowded out. */
 const defaultMaxCopyBytes = 1024 * 1024 * 1024;
 /** Nothing but fewer objects helps, which takes its time. */
@@ -443,11 +443,10 @@ export function createFeed(options: FeedOptions): Feed {
     const { revision: at, json } = change.object;
     return {
       revision: at,
-      cost: json.length + (before?.stored.json.length ?? 0),
+      cost: eventBytes + json.length + (before?.stored.json.length ?? 0),
       before,
       after,
       gone: new CachedObject(before?.stored ?? change.object, at, presenter),
-      frames: new Map(),
     };
   }
 
