@@ -10,6 +10,8 @@ import type { LogRow } from "./log.ts";
 /** Rows and bytes that are kept in memory: some seconds of a busy store. */
 const maxRows = 10_000;
 const maxBytes = 32 * 1024 * 1024;
+/** What a row costs beside its object: itself, its texts and numbers, and its buffer. */
+const rowBytes = 768;
 
 /** The feed. */
 export interface Feed {
@@ -43,7 +45,7 @@ export function createFeed(firstHead: bigint): Feed {
     push(fresh) {
       for (const row of fresh) {
         rows.push(row);
-        bytes += row.json.length;
+        bytes += rowBytes + row.json.length;
         head = row.revision;
       }
       let dropped = 0;
@@ -51,7 +53,7 @@ export function createFeed(firstHead: bigint): Feed {
       if (rows.length > maxRows * 1.1 || bytes > maxBytes * 1.1) {
         while (rows.length - dropped > maxRows || bytes > maxBytes) {
           const row = rows[dropped++] as LogRow;
-          bytes -= row.json.length;
+          bytes -= rowBytes + row.json.length;
           floor = row.revision;
         }
         rows = rows.slice(dropped);

@@ -48,7 +48,7 @@ export function rowsOf(writes: readonly WriteRequest[], results: readonly WriteR
   return rows;
 }
 
-/** A view of a request's buffer would keep the whole of it alive. */
+/** A view of a request's buffer would keep the whole of it alive, as what a Buffer's own slice() gives would. */
 function ownBytes(json: Uint8Array): Uint8Array {
-  return json.buffer.byteLength > json.length * 2 ? json.slice() : json;
+  return json.buffer.byteLength === json.length ? json : new Uint8Array(json);
 }
