@@ -24,6 +24,7 @@ import { createLogger } from "./logger.ts";
 import { sentenceFor } from "./sentence.ts";
 import { aborted, stopSignal } from "./signals.ts";
 import { type StoreChild, StoreStartError, startStore } from "./store-child.ts";
+import { limitYoungGeneration } from "./young-generation.ts";
 
 /** The flags of `annex dev`. */
 export interface DevFlags {
@@ -54,6 +55,7 @@ export async function dev(flags: DevFlags): Promise<number> {
     const files = await prepareFolder(folder, flags.host);
     const passOn = (line: string) => process.stderr.write(`${line}\n`);
     child = await startStore({ store: flags.store, folder, crds: flags.crds, complain, passOn, signal: stop });
+    limitYoungGeneration();
     running = await startGateway(devConfig(flags, files, child.address), { log: createLogger(flags.logLevel) });
     const kubeconfig = join(folder, "kubeconfig");
     writePrivate(kubeconfig, kubeconfigFor(reachableUrl(running.url), files));

@@ -6,10 +6,12 @@ import { startGateway } from "../main.ts";
 import { createLogger } from "./logger.ts";
 import { sentenceFor } from "./sentence.ts";
 import { aborted } from "./signals.ts";
+import { limitYoungGeneration } from "./young-generation.ts";
 
 /** Serves until it is told to stop. @param file the configuration's, for its list of stores. @returns the exit code. */
 export async function serve(config: GatewayConfig, file: string, stop: AbortSignal): Promise<number> {
   return await withExitCode(async () => {
+    limitYoungGeneration();
     const log = createLogger(config.log.level);
     const running = await startGateway(config, { log });
     const stopWatching = watchConfig(file, {

@@ -10,6 +10,7 @@ import { joinWorkers } from "../workers/workers.ts";
 import { createLogger } from "./logger.ts";
 import { withExitCode } from "./serve.ts";
 import { aborted } from "./signals.ts";
+import { limitYoungGeneration } from "./young-generation.ts";
 
 const stopping = new AbortController();
 const stop = stopping.signal;
@@ -20,6 +21,7 @@ const member = await joinWorkers<GatewayConfig, readonly ConfiguredStore[]>(end)
 const { config, stores, worker, port } = member.start;
 
 process.exitCode = await withExitCode(async () => {
+  limitYoungGeneration();
   const log = createLogger(config.log.level, worker);
   const listen = { ...config.listen, port: port ?? config.listen.port };
   const mine = { ...config, listen, stores: stores ?? config.stores };
