@@ -78,7 +78,18 @@ function stepsOf(subject: Subject, random: Random): Step[] {
   const steps = [beginning(subject, random)];
   while (steps.length < stepsOfOne)
     steps.push(random.below(20) < 11 ? apply(subject, random, applied) : other(subject, random));
-  return [...steps, get(`${subject.path}/${subject.name}`)];
+  return [...caughtUp(subject, steps), get(`${subject.path}/${subject.name}`)];
+}
+
+/**
+ * Lists the object before each patch that may find it gone: kube-apiserver's first attempt at a patch starts from its
+ * watch cache, and warns of what it finds there, although it then answers 404. A list waits until the cache is of now.
+ */
+function caughtUp({ path, name }: Subject, steps: readonly Step[]): Step[] {
+  const list = get(withQuery(path, { fieldSelector: `metadata.name=${name}` }));
+  const firstRemove = steps.findIndex(({ method }) => method === "DELETE");
+  const mayBeGone = (at: number) => firstRemove !== -1 && at > firstRemove;
+  return steps.flatMap((step, at) => (step.method === "PATCH" && mayBeGone(at) ? [list, step] : [step]));
 }
 
 /** Made by an update or by nothing, as kubectl does, or with entries that it can't have. */
