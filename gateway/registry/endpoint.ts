@@ -59,6 +59,8 @@ export interface EndpointOptions {
   readonly gateway: { readonly name: string; readonly version: string };
   readonly observe: ObserveCall | undefined;
   readonly log: Log;
+  /** Gives the highest revision of the store that clients can have seen; 0: none, or they are not to be compared. */
+  readonly shown: () => bigint;
   /** Of its description; undefined: another one is in force. */
   readonly refused: () => readonly Refusal[] | undefined;
   /** Takes what it described anew. */
@@ -106,7 +108,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
   void keepDescribed();
 
   function gatewayInfo() {
-    return { ...options.gateway, minors: [0], notBelow: 0n };
+    return { ...options.gateway, minors: [0], notBelow: options.shown() };
   }
 
   async function keepDescribed(): Promise<void> {

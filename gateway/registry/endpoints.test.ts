@@ -23,6 +23,7 @@ function tells(plural: string, epoch = "e", digest = plural): Told {
 function start(t: TestContext, told: Readonly<Record<string, Told>>, given: Partial<EndpointsOptions> = {}) {
   const taken: string[] = [];
   const asked: string[] = [];
+  const notBelow: bigint[] = [];
   const watching = new Set<string>();
   const endpoints = createEndpoints({
     store: "s",
@@ -31,6 +32,7 @@ function start(t: TestContext, told: Readonly<Record<string, Told>>, given: Part
     gateway: { name: "g", version: "1" },
     observe: undefined,
     log: { info: () => {}, warn: () => {} },
+    shown: () => 0n,
     refused: () => [],
     onChange: () => {},
     async onDescription({ resources }) {
@@ -43,7 +45,12 @@ function start(t: TestContext, told: Readonly<Record<string, Told>>, given: Part
         return answer();
       };
       const transport = createRouterTransport(({ rpc }) => {
-        rpc(CatalogService.method.describe, () => there(() => told[name]?.description ?? {}));
+        rpc(CatalogService.method.describe, ({ gateway }) =>
+          there(() => {
+            notBelow.push(gateway?.notBelow ?? 0n);
+            return told[name]?.description ?? {};
+          }),
+        );
         rpc(CatalogService.method.status, () =>
           there(() => ({ digest: told[name]?.description.digest ?? "", epoch: told[name]?.description.epoch ?? "" })),
         );
@@ -66,7 +73,7 @@ function start(t: TestContext, told: Readonly<Record<string, Told>>, given: Part
   });
   t.after(() => endpoints.close());
   const client = createClient(StoreService, endpoints.transport);
-  return { endpoints, client, taken, asked, watching };
+  return { endpoints, client, taken, asked, watching, notBelow };
 }
 
 const reading = { contextValues: createContextValues().set(repeatable, true) };
@@ -83,6 +90,19 @@ test("createEndpoints() spreads calls over endpoints that tell the same, whateve
   await eventually(() => store.endpoints.figures().ready === 2, "both are ready");
   assert.deepEqual(await usedBy(store), ["unix:a", "unix:b"]);
   assert.deepEqual(store.taken, ["things"]);
+});
+
+test("createEndpoints() says what clients have been shown whenever a store is asked what it is", async (t) => {
+  let shown = 0n;
+  const told = { "unix:a": tells("things") };
+  const store = start(t, told, { shown: () => shown });
+  await eventually(() => store.endpoints.isReady(), "it is ready");
+  shown = 9n;
+  told["unix:a"].isAway = true;
+  await eventually(() => !store.endpoints.isReady(), "it is away");
+  told["unix:a"].isAway = false;
+  await eventually(() => store.endpoints.isReady(), "it is back");
+  assert.deepEqual(new Set(store.notBelow), new Set([0n, 9n]));
 });
 
 test("createEndpoints() leaves out an endpoint of other data or resources until most are like it, and changes once", async (t) => {

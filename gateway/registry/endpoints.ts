@@ -32,7 +32,7 @@ export interface Endpoints {
 
 /** What they are made with. */
 export interface EndpointsOptions
-  extends Pick<EndpointOptions, "store" | "gateway" | "observe" | "log" | "refused" | "onChange"> {
+  extends Pick<EndpointOptions, "store" | "gateway" | "observe" | "log" | "shown" | "refused" | "onChange"> {
   readonly addresses: readonly string[];
   /** How each is spoken to. */
   readonly how: Omit<StoreAddress, "address" | "ip">;

@@ -9,7 +9,12 @@
 import { equals } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { ActionService } from "../../gen/annex/store/v1/action_pb.js";
-import { type DescribeResponse, type Resource, ResourceSchema } from "../../gen/annex/store/v1/catalog_pb.js";
+import {
+  type DescribeResponse,
+  type Resource,
+  ResourceSchema,
+  RevisionScope,
+} from "../../gen/annex/store/v1/catalog_pb.js";
 import { HookService } from "../../gen/annex/store/v1/hook_pb.js";
 import { StoreService } from "../../gen/annex/store/v1/store_pb.js";
 import type { ResourceDefinition, ResourceTable } from "../apimachinery/resource.ts";
@@ -115,6 +120,8 @@ interface StoreEntry {
   /** As the log has it. */
   wasReady: boolean;
   isLeft: boolean;
+  /** The highest revision that it has told: one that begins anew must begin above it. */
+  shown: bigint;
   definitions: readonly ResourceDefinition[];
   refused: readonly Refusal[];
   /** What was taken last; undefined: nothing yet. */
@@ -178,12 +185,14 @@ export function createRegistry(options: RegistryOptions): Registry {
         observe: options.observe,
         lookup: options.lookup,
         log,
+        shown: () => (entry.description?.revisionScope === RevisionScope.STORE ? entry.shown : 0n),
         refused: () => entry.refused,
         onDescription: async (description) => await take(entry, description),
         onChange: () => noteState(entry),
       }),
       wasReady: false,
       isLeft: false,
+      shown: 0n,
       definitions: [],
       refused: [],
       description: undefined,
@@ -263,6 +272,9 @@ export function createRegistry(options: RegistryOptions): Registry {
           actions,
           hooks,
           opener: contextOpener(entry.config.name, options.tickets),
+          onRevision(revision) {
+            if (revision > entry.shown) entry.shown = revision;
+          },
           log,
         });
         clients.set(definition, convertingClient(client, definition));

@@ -39,6 +39,7 @@ const caller: CallContext = {
 /** A client of a store that notes its calls, those apart that may be made a second time. */
 function clientWith(idempotentWrites: boolean, given?: Client<typeof StoreService>) {
   const asked: string[] = [];
+  const told: bigint[] = [];
   const object = { key, revision: 1n };
   const noted =
     <T>(name: string, answer: T) =>
@@ -62,9 +63,10 @@ function clientWith(idempotentWrites: boolean, given?: Client<typeof StoreServic
     actions,
     hooks: {} as Client<typeof HookService>,
     opener: contextOpener("store", undefined),
+    onRevision: (revision) => void told.push(revision),
     log: { error: () => {} },
   });
-  return { client, asked };
+  return { client, asked, told };
 }
 
 function writesOf({ client }: ReturnType<typeof clientWith>): readonly (() => Promise<unknown>)[] {
@@ -94,6 +96,28 @@ test("createResourceClient() lets writes be made again if the store says that th
     made.asked,
     ["create", "update", "delete"].map((name) => `${name}, again if need be`),
   );
+});
+
+test("createResourceClient() tells each revision that clients may come to see", async () => {
+  const transport = createRouterTransport(({ service }) => {
+    service(StoreService, {
+      get: () => ({ object: { key, revision: 4n } }),
+      create: () => ({ object: { key, revision: 5n } }),
+      async *list() {
+        yield { items: [{ key, revision: 4n }], end: { mark: { revision: 6n } } };
+      },
+      async *watch() {
+        yield { frame: { case: "events" as const, value: { events: [{ object: { key, revision: 7n } }] } } };
+        yield { frame: { case: "progress" as const, value: { mark: { revision: 8n } } } };
+      },
+    });
+  });
+  const { client, told } = clientWith(false, createClient(StoreService, transport));
+  await client.get(key, { at: "latest" }, caller);
+  await client.create(key, "u", json, caller);
+  await client.list({ namespace: "", read: { at: "latest" }, limit: 0, continueToken: json }, caller);
+  await Array.fromAsync(client.watch({ after: 6n, epoch: "", caller: undefined, signal: caller.signal }));
+  assert.deepEqual(told, [4n, 5n, 6n, 7n, 8n]);
 });
 
 test("createResourceClient() reads a page once more that broke off in its midst", async () => {

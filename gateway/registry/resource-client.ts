@@ -47,6 +47,8 @@ export interface ResourceClientOptions {
   readonly actions: Client<typeof ActionService>;
   readonly hooks: Client<typeof HookService>;
   readonly opener: ContextOpener;
+  /** Is told each revision that clients may come to see. */
+  readonly onRevision: (revision: bigint) => void;
   readonly log: { error(fields: object, message: string): void };
 }
 
@@ -55,7 +57,7 @@ const progressEveryMs = 1_000;
 
 /** Makes the client of one resource. */
 export function createResourceClient(options: ResourceClientOptions): ResourceClient {
-  const { definition, store, actions, storeName, opener, log } = options;
+  const { definition, store, actions, storeName, opener, onRevision, log } = options;
   const { idempotentWrites } = definition.capabilities;
   const resource = {
     group: definition.group,
@@ -123,6 +125,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
       return await pageOf(request, caller, true);
     }
     if (end === undefined) throw new ConnectError("the list ended without its mark", Code.DataLoss);
+    onRevision(end.mark?.revision ?? 0n);
     return {
       items,
       revision: end.mark?.revision ?? 0n,
@@ -130,6 +133,11 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
       continueToken: end.continueToken,
       remaining: end.remaining,
     };
+  }
+
+  function shown(object: StoredObject): StoredObject {
+    onRevision(object.revision);
+    return object;
   }
 
   function invokeRequest(invoke: InvokeCall, context: SaidContext) {
@@ -156,7 +164,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
         try {
           const request = { context, resource, key, read: readOf(read) };
           const response = await store.get(request, readOptions(caller));
-          return response.object === undefined ? undefined : storedFrom(response.object);
+          return response.object && shown(storedFrom(response.object));
         } catch (error) {
           if (error instanceof ConnectError && error.code === Code.NotFound) return undefined;
           throw error;
@@ -189,7 +197,10 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
       try {
         for await (const { frame } of store.watch(request, { ...watchOptions, signal: watch.signal })) {
           const read = frameFrom(frame);
-          if (read !== undefined) yield read;
+          if (read === undefined) continue;
+          if (read.frame === "events") for (const { object } of read.events) onRevision(object.revision);
+          if (read.frame === "progress") onRevision(read.revision);
+          yield read;
         }
       } catch (error) {
         throw failure(error, "watch", "");
@@ -203,7 +214,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
         const object = { key, uid, json };
         const request = { context, resource, object };
         const response = await store.create(request, writeOptions(caller));
-        return written(response.object, key, json);
+        return shown(written(response.object, key, json));
       }),
 
     update: (key, uid, json, preconditions, caller) =>
@@ -216,7 +227,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
           returnCurrentOnConflict: true,
         };
         const response = await store.update(request, writeOptions(caller));
-        return written(response.object, key, json);
+        return shown(written(response.object, key, json));
       }),
 
     delete: (key, preconditions, caller) =>
@@ -229,7 +240,7 @@ export function createResourceClient(options: ResourceClientOptions): ResourceCl
           returnCurrentOnConflict: true,
         };
         const response = await store.delete(request, writeOptions(caller));
-        return written(response.object, key, new Uint8Array());
+        return shown(written(response.object, key, new Uint8Array()));
       }),
 
     async invoke(invoke, caller) {
