@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { definitionWith, versionWith } from "../apimachinery/resource.fixture.ts";
 import type { StatusError } from "../apimachinery/status.ts";
 import type { ResourceClient, StoredObject, StoreEvent, WatchFrame } from "../registry/registry.ts";
-import { createFeed } from "./feed.ts";
+import { createFeed, type FeedOptions } from "./feed.ts";
 
 const capabilities = { ...definitionWith().capabilities, previousObject: false };
 const definition = definitionWith({ versions: [versionWith()], capabilities });
@@ -15,7 +15,7 @@ const object = (name: string, revision: bigint, bytes: number): StoredObject => 
 });
 
 /** A feed over a store that lists these objects at revision 10 and then tells what the test says. */
-function feedOver(items: readonly StoredObject[], maxCopyBytes: number) {
+function feedOver(items: readonly StoredObject[], maxCopyBytes: number, given: Partial<FeedOptions> = {}) {
   const logged: string[] = [];
   const { promise: change, resolve: tell } = Promise.withResolvers<StoreEvent[]>();
   const client = {
@@ -35,7 +35,8 @@ function feedOver(items: readonly StoredObject[], maxCopyBytes: number) {
     received: (events: number) => told.push(`received ${events}`),
     lied: () => told.push("lied"),
   };
-  return { feed: createFeed({ definition, client, presenter, observe, log, maxCopyBytes }), logged, tell, told };
+  const feed = createFeed({ definition, client, presenter, observe, log, maxCopyBytes, ...given });
+  return { feed, logged, tell, told };
 }
 
 const isUnavailable = ({ status }: StatusError) => status.code === 503 && status.reason === "ServiceUnavailable";
@@ -87,6 +88,36 @@ test("createFeed() tells what it keeps, in which state, and that its store lied"
   assert.equal((await ended)?.status.code, 410);
   assert.equal(feed.figures().state, "filling");
   assert.deepEqual(told, ["filled 1", "lied"]);
+});
+
+test("createFeed() refuses with 503 who waits for a copy of what can't be true", async (t) => {
+  const { feed, told } = feedOver([object("a", 11n, 600)], 10_000);
+  t.after(() => feed.close());
+  await assert.rejects(feed.ready(new AbortController().signal), (error: StatusError) => {
+    assert.equal(error.status.message, "the store of widgets tells of its revisions what can't be true");
+    return isUnavailable(error);
+  });
+  assert.deepEqual(told, ["lied"]);
+});
+
+test("createFeed() begins without a history that can't be true", async (t) => {
+  const client = {
+    list: async () => ({ items: [], revision: 10n, epoch: "e", continueToken: new Uint8Array(), remaining: undefined }),
+    currentRevision: async () => ({ revision: 10n, lastChange: undefined }),
+    async *watch({ after, signal }: { after: bigint; signal: AbortSignal }): AsyncGenerator<WatchFrame> {
+      yield { frame: "started", revision: after, epoch: "e", oldestResumable: 0n };
+      const late = [object("a", 6n, 1), object("b", 5n, 1)];
+      if (after < 10n) yield { frame: "events", events: late.map((one) => ({ type: "put", object: one })) };
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    },
+  } as unknown as ResourceClient;
+  const whole = definitionWith({ versions: [versionWith()] });
+  const { feed, logged, told } = feedOver([], 10_000, { client, definition: whole });
+  t.after(() => feed.close());
+  await feed.ready(new AbortController().signal);
+  assert.deepEqual(told, ["lied", "filled 0"]);
+  assert.deepEqual(logged, ["the store told what can't be true; its copy begins without history"]);
+  assert.throws(() => feed.subscribe(9n, { events: () => {}, progress: () => {}, end: () => {} }));
 });
 
 const eventTurn = () => new Promise<void>((resolve) => setImmediate(resolve));

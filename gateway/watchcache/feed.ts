@@ -137,6 +137,10 @@ const eventBytes = 1536;
 const defaultMaxCopyBytes = 1024 * 1024 * 1024;
 /** Nothing but fewer objects helps, which takes its time. */
 const tooLargeRetrySeconds = 30;
+/** A store that began anew is told what was shown when it is next asked for its description: longer than that takes. */
+const epochPatienceMs = 4_000;
+/** A store that lies goes on lying until somebody mends it. */
+const unbelievableRetrySeconds = 5;
 /** How long a watch waits for the copy before it is told to come back: kube-apiserver answers 429 as well. */
 const fillTimeoutMs = 10_000;
 /** How long a read waits for a revision that isn't there yet, as kube-apiserver. */
@@ -196,6 +200,7 @@ export function createFeed(options: FeedOptions): Feed {
   let filled = false;
   let isFollowing = false;
   let isTooLarge = false;
+  let lowEpochSince: number | undefined;
   /** Revisions at which nobody can tell the state, both included; of a polled watch. */
   let blurs: Blur[] = [];
   const pulse = createPulse();
@@ -204,25 +209,33 @@ export function createFeed(options: FeedOptions): Feed {
 
   async function run(): Promise<void> {
     let backoffMs = minBackoffMs;
+    /** It lied, and has told nothing since that can be believed. */
+    let isDoubted = false;
     while (!stop.signal.aborted) {
       try {
         if (!filled) await fill();
-        await follow(() => {
+        await follow(({ frame }) => {
+          // One that lies whenever a watch begins would be read whole over and over.
+          if (isDoubted && frame === "started") return;
+          isDoubted = false;
           backoffMs = minBackoffMs;
         });
         isFollowing = false;
       } catch (error) {
         // Once: what is away stays so for many attempts.
         const isNews = backoffMs === minBackoffMs;
+        const wasFilled = filled;
         isFollowing = false;
         if (stop.signal.aborted) return;
         if (error instanceof CopyTooLarge) return giveUp();
+        isDoubted ||= error instanceof StoreLied;
         const loss = lossOf(error);
         if (loss !== undefined) lose(loss);
         else if (isNews)
           log.warn({ ...about, error: (error as Error).message }, "the feed from the store broke; it will be resumed");
         // Where its watch began is gone: it has nobody else to fill itself again for.
         if (loss !== undefined && own !== undefined) return settleReady(loss);
+        if (error instanceof StoreLied && !wasFilled) settleReady(unbelievable());
         if (loss === undefined && !filled) settleReady(notFilled(error));
       }
       await pause(backoffMs, stop.signal);
@@ -234,9 +247,19 @@ export function createFeed(options: FeedOptions): Feed {
   function lossOf(error: unknown): StatusError | undefined {
     if (error instanceof StatusError && error.status.code === 410) return error;
     if (!(error instanceof StoreLied)) return undefined;
-    observe?.lied();
-    log.error({ ...about, error: error.message }, "the store told what can't be true; its copy is filled again");
+    noteLie(error, "its copy is filled again");
     return expired("The store told what can't be true.");
+  }
+
+  function noteLie({ message }: StoreLied, next: string): void {
+    observe?.lied();
+    log.error({ ...about, error: message }, `the store told what can't be true; ${next}`);
+  }
+
+  /** What watches are told that wait for a copy which can't be filled with anything true: no reason to wait on. */
+  function unbelievable(): StatusError {
+    const what = `the store of ${definition.plural} tells of its revisions what can't be true`;
+    return serviceUnavailable(what, unbelievableRetrySeconds);
   }
 
   async function fill(): Promise<void> {
@@ -249,7 +272,7 @@ export function createFeed(options: FeedOptions): Feed {
       const page = await listPage(read, continueToken);
       // Pages of a store without snapshots may be newer than the first mark; following from the
       // first mark repairs them.
-      assertMark(page);
+      assertMark(page, mark?.revision);
       mark ??= { revision: page.revision, epoch: page.epoch };
       for (const item of page.items) {
         found.set(keyOf(item), cachedObject(item));
@@ -258,8 +281,13 @@ export function createFeed(options: FeedOptions): Feed {
       if (bytes > maxCopyBytes) throw new CopyTooLarge();
       continueToken = page.continueToken;
     } while (continueToken.length > 0);
+    holdEpochStart(mark);
     assertEpochStart(mark, { epoch, revision });
-    const history = await backfill(mark);
+    const history = await backfill(mark).catch((error: unknown) => {
+      if (!(error instanceof StoreLied)) throw error;
+      noteLie(error, "its copy begins without history");
+      return undefined;
+    });
     revision = mark.revision;
     epoch = mark.epoch;
     objects = KeyTree.fromSorted([...found].sort(([a], [b]) => compareKeys(a, b)));
@@ -273,6 +301,14 @@ export function createFeed(options: FeedOptions): Feed {
     observe?.filled(found.size);
     settleReady(undefined);
     settleWaiters();
+  }
+
+  /** @throws StatusError while a store that began anew may not have been told yet what it must begin above. */
+  function holdEpochStart(mark: Mark): void {
+    const isLow = mark.epoch !== epoch && mark.revision < revision;
+    lowEpochSince = isLow ? (lowEpochSince ?? performance.now()) : undefined;
+    if (lowEpochSince === undefined || performance.now() - lowEpochSince > epochPatienceMs) return;
+    throw tooManyRequests(`the store of ${definition.plural} begins a new epoch`, 1);
   }
 
   /**
@@ -354,9 +390,9 @@ export function createFeed(options: FeedOptions): Feed {
     for (const { stored } of objects.values()) yield stored;
   }
 
-  async function follow(onAlive: () => void): Promise<void> {
+  /** @param onHeld is given each frame that can be believed. */
+  async function follow(onHeld: (frame: WatchFrame) => void): Promise<void> {
     for await (const frame of frames()) {
-      if (frame.frame !== "expired") onAlive();
       switch (frame.frame) {
         case "started":
           if (frame.epoch !== epoch) throw expired("The store began a new epoch.");
@@ -372,6 +408,7 @@ export function createFeed(options: FeedOptions): Feed {
         case "expired":
           throw expired("The resourceVersion for the provided watch is too old.");
       }
+      onHeld(frame);
     }
   }
 

@@ -13,9 +13,12 @@ const page = (revision: bigint, ...items: bigint[]) => ({
   remaining: undefined,
 });
 
-test("assertMark() refuses a mark below an item", () => {
-  assertMark(page(5n, 5n, 1n));
-  assert.throws(() => assertMark(page(5n, 1n, 6n)), new StoreLied('a list at revision 5 has "ns/a" at 6'));
+test("assertMark() refuses a mark below an item, and below the one of the first page", () => {
+  assertMark(page(5n, 5n, 1n), undefined);
+  assertMark(page(7n, 6n), 5n);
+  const lied = (message: string) => new StoreLied(message);
+  assert.throws(() => assertMark(page(5n, 1n, 6n), undefined), lied('a list at revision 5 has "ns/a" at 6'));
+  assert.throws(() => assertMark(page(4n), 5n), lied("a list at revision 5 has a page at 4"));
 });
 
 test("assertNext() refuses an event that is repeated or out of order", () => {

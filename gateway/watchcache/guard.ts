@@ -12,8 +12,15 @@ export class StoreLied extends Error {
   override readonly name = "StoreLied";
 }
 
-/** A list's mark is the head: no item of its state is newer. @throws StoreLied */
-export function assertMark(page: ListPage): void {
+/**
+ * A list's mark is the head: no item of its state is newer, and no later page is of an older one.
+ *
+ * @param first of its first page; undefined: this is it.
+ * @throws StoreLied
+ */
+export function assertMark(page: ListPage, first: bigint | undefined): void {
+  if (first !== undefined && page.revision < first)
+    throw new StoreLied(`a list at revision ${first} has a page at ${page.revision}`);
   for (const { namespace, name, revision } of page.items) {
     if (revision <= page.revision) continue;
     throw new StoreLied(`a list at revision ${page.revision} has "${namespace}/${name}" at ${revision}`);

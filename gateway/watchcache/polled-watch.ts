@@ -73,7 +73,7 @@ async function pollOnce(list: PolledWatchOptions["list"], before: Known): Promis
   let page: ListPage;
   do {
     page = await list(continueToken);
-    assertMark(page);
+    assertMark(page, first?.revision);
     first ??= page;
     for (const item of page.items) {
       const key = keyOf(item);
