@@ -26,6 +26,7 @@ import {
 } from "../../gen/annex/store/v1/session_pb.js";
 import { decodeMessage, encodeMessage } from "./codec.ts";
 import { Deadlines } from "./deadlines.ts";
+import { Gathered } from "./gathered.ts";
 import { InFlight } from "./in-flight.ts";
 import { SessionOutbox, writeVarint } from "./session-outbox.ts";
 import type { OpenSessionStream } from "./session-stream.ts";
@@ -91,8 +92,8 @@ interface PendingCall {
   readonly method: DescMethodUnary;
   /** In milliseconds of performance.now(); Infinity: none. */
   readonly endsAt: number;
-  readonly parts: Uint8Array[];
-  bytes: number;
+  /** Undefined: no part of the answer has come. */
+  answer: Gathered | undefined;
   readonly settle: (outcome: { message: Message } | { error: ConnectError }) => void;
 }
 
@@ -187,13 +188,13 @@ export function openSession(options: SessionOptions): Session {
     // One that was cancelled: its answer was on its way.
     const call = calls.get(id);
     if (call === undefined) return;
-    call.bytes += data.length;
-    if (call.bytes > options.maxMessageBytes) {
+    if (data.length + (call.answer?.length ?? 0) > options.maxMessageBytes) {
       return settle(id, { error: new ConnectError("the answer is too large", Code.ResourceExhausted) });
     }
-    call.parts.push(data);
+    if (more) call.answer ??= new Gathered();
+    call.answer?.add(data);
     if (more) return;
-    const bytes = call.parts.length === 1 ? data : Buffer.concat(call.parts);
+    const bytes = call.answer?.whole() ?? data;
     try {
       settle(id, { message: decodeMessage(call.method.output, bytes) });
     } catch (error) {
@@ -279,7 +280,7 @@ export function openSession(options: SessionOptions): Session {
           else resolve(outcome.message as MessageShape<typeof method.output>);
         };
         const endsAt = timeoutMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeoutMs;
-        calls.add(id, { method, endsAt, parts: [], bytes: 0, settle: settleCall });
+        calls.add(id, { method, endsAt, answer: undefined, settle: settleCall });
         deadlines.add(endsAt);
         outbox.sendMessage(id, encoded, { field: 3, head: requestHead(method, timeoutMs) });
       });

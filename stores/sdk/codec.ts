@@ -54,6 +54,21 @@ export function decodeMessage<D extends DescMessage>(desc: D, bytes: Uint8Array)
   return (decoded as MessageShape<D> | undefined) ?? fromBinary(desc, bytes);
 }
 
+/** Gives how long the message is at least that begins with these bytes: up to the end of the field that is cut. */
+export function leastLength(first: Uint8Array): number {
+  const reader = new Reader(first);
+  const end = unlessOdd(() => {
+    while (reader.at < first.length) {
+      const wireType = reader.varint() & 7;
+      const value = reader.varint();
+      if (wireType === 2) reader.at += value;
+      else if (wireType !== 0) giveUp();
+    }
+    return reader.at;
+  });
+  return end !== undefined && end > first.length ? end : first.length;
+}
+
 /** Thrown by what is left to the generic codec. */
 const odd = new Error("not for this codec");
 

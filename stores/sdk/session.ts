@@ -13,6 +13,7 @@ import { type SessionFrame, type SessionRequest, SessionResultSchema } from "../
 import { maxMessageBytes } from "./catalog-routes.ts";
 import { decodeMessage, encodeMessage } from "./codec.ts";
 import { Deadlines } from "./deadlines.ts";
+import { Gathered } from "./gathered.ts";
 import { InFlight } from "./in-flight.ts";
 import type { ServingState } from "./serving-state.ts";
 import { SessionContext } from "./session-context.ts";
@@ -37,8 +38,8 @@ const maxWaitingFrames = 10_000;
 interface Call {
   readonly known: UnaryMethod;
   readonly context: SessionContext;
-  parts: Uint8Array[];
-  bytes: number;
+  /** Undefined: there are no parts that wait for others. */
+  request: Gathered | undefined;
   /** Whether its request is whole. */
   isRunning: boolean;
 }
@@ -199,7 +200,7 @@ function serveSession(methods: ReadonlyMap<string, UnaryMethod>, state: ServingS
     if (isLeaving) return refuse(id, "the session ends", Code.Unavailable);
     if (calls.size >= maxCalls) return refuse(id, "too many calls in flight", Code.ResourceExhausted);
     if (outbox.waitingBytes > maxPendingBytes) return refuse(id, "too many answers wait", Code.ResourceExhausted);
-    const call = { known, context: new SessionContext(known.method, request), parts: [], bytes: 0, isRunning: false };
+    const call = { known, context: new SessionContext(known.method, request), request: undefined, isRunning: false };
     calls.add(id, call);
     deadlines.add(call.context.endsAt);
     gather(id, call, data, more);
@@ -207,22 +208,21 @@ function serveSession(methods: ReadonlyMap<string, UnaryMethod>, state: ServingS
 
   /** Takes a part of a request; its last one runs the call. */
   function gather(id: number, call: Call, data: Uint8Array, more: boolean): void {
-    if (!more && call.bytes === 0) {
+    if (!more && call.request === undefined) {
       void run(id, call, data);
       return;
     }
-    call.bytes += data.length;
+    call.request ??= new Gathered();
     pendingBytes += data.length;
-    if (call.bytes > maxMessageBytes || pendingBytes > maxPendingBytes) {
+    if (call.request.length + data.length > maxMessageBytes || pendingBytes > maxPendingBytes) {
+      pendingBytes -= data.length;
       forget(id, call);
       return sendError(id, new ConnectError("the message is too large", Code.ResourceExhausted));
     }
-    call.parts.push(data);
+    call.request.add(data);
     if (more) return;
-    const bytes = Buffer.concat(call.parts);
-    pendingBytes -= call.bytes;
-    call.parts = [];
-    call.bytes = 0;
+    const bytes = call.request.whole();
+    drop(call);
     void run(id, call, bytes);
   }
 
@@ -255,8 +255,13 @@ function serveSession(methods: ReadonlyMap<string, UnaryMethod>, state: ServingS
 
   function forget(id: number, call: Call): void {
     calls.delete(id);
-    pendingBytes -= call.bytes;
-    call.bytes = 0;
+    drop(call);
+  }
+
+  /** Keeps no parts of a request any more. */
+  function drop(call: Call): void {
+    pendingBytes -= call.request?.length ?? 0;
+    call.request = undefined;
   }
 
   /** Ends the calls whose deadline is over. @returns the earliest of the others. */

@@ -7,7 +7,7 @@ import { root } from "../support/checkout.ts";
 
 const textOf = (folder: string, name: string) => readFileSync(join(root, folder, `${name}.ts`), "utf8");
 
-for (const name of ["codec", "deadlines", "grpc-messages", "in-flight"]) {
+for (const name of ["codec", "deadlines", "gathered", "grpc-messages", "in-flight"]) {
   test(`${name}.ts is the same on both sides of a session`, () => {
     assert.equal(textOf("stores/sdk", name), textOf("gateway/registry", name));
   });
