@@ -3,8 +3,9 @@
  *
  * Each store is asked for its description until it answers, and then followed (endpoints.ts): a new one
  * changes the table without a restart. A store that goes away keeps its resources in the table: discovery
- * never depends on it, only its own verbs answer 503. Two stores that claim one resource: the first keeps
- * it, the second is refused with the reason, and has it once the first lets go.
+ * never depends on it, only its own verbs answer 503. Of two stores that claim one resource the first of the
+ * configuration has it, whichever was heard first, so that every worker and replica decides alike; the other is
+ * refused with the reason, and has it while the first doesn't claim it.
  */
 import { equals } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
@@ -137,6 +138,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const { log } = options;
   const connect = options.connect ?? createStoreConnection;
   const kept = options.descriptions && keepDescriptionsOn(options.descriptions, log);
+  /** In the order of the configuration. */
   const entries = new Map<string, StoreEntry>();
   const clients = new WeakMap<ResourceDefinition, ResourceClient>();
   /** What each definition was read from. */
@@ -167,6 +169,11 @@ export function createRegistry(options: RegistryOptions): Registry {
       entries.set(config.name, entry);
       const last = kept?.read(config.name);
       if (last !== undefined) void inTurn(async () => await judge(entry, last));
+    }
+    for (const { name } of stores) {
+      const entry = entries.get(name) as StoreEntry;
+      entries.delete(name);
+      entries.set(name, entry);
     }
     publish();
     void inTurn(async () => await offerAgain(undefined));
@@ -255,12 +262,12 @@ export function createRegistry(options: RegistryOptions): Registry {
       try {
         // A definition that did not change stays the same value: its watches and caches go on.
         const kept = entry.definitions.find((one) => equals(ResourceSchema, sources.get(one) as Resource, resource));
-        if (kept !== undefined) {
+        const taken = ownerOf(entry, resource);
+        if (kept !== undefined && taken === undefined) {
           definitions.push(kept);
           continue;
         }
         const definition = await definitionFrom(resource);
-        const taken = ownerOf(entry, definition);
         isWaiting ||= taken !== undefined;
         const reason = taken ?? (await options.admit(definition));
         if (reason !== undefined) throw new DefinitionFault(reason);
@@ -294,20 +301,28 @@ export function createRegistry(options: RegistryOptions): Registry {
     }
     if (entry.isLeft) return;
     Object.assign(entry, { definitions, refused, description, isWaiting });
+    takeFromLater(entry);
     publish();
     entry.described.resolve();
   }
 
-  /** Gives why a definition can't be this store's: another one has it. */
-  function ownerOf(entry: StoreEntry, wanted: ResourceDefinition): string | undefined {
+  /** Gives why a resource can't be this store's: an earlier one has it. */
+  function ownerOf(entry: StoreEntry, wanted: Claim): string | undefined {
     for (const other of entries.values()) {
-      if (other === entry) continue;
-      const isTaken = other.definitions.some(
-        (definition) => definition.group === wanted.group && definition.plural === wanted.plural,
-      );
-      if (isTaken) return `${wanted.plural}.${wanted.group} is already served by the store "${other.config.name}"`;
+      if (other === entry) return undefined;
+      if (other.definitions.some((definition) => isSameClaim(definition, wanted)))
+        return `${wanted.plural}.${wanted.group} is already served by the store "${other.config.name}"`;
     }
     return undefined;
+  }
+
+  /** Takes what a store claims from those after it, which were heard earlier; they are judged again. */
+  function takeFromLater(entry: StoreEntry): void {
+    const all = [...entries.values()];
+    for (const later of all.slice(all.indexOf(entry) + 1)) {
+      const left = later.definitions.filter((one) => !entry.definitions.some((mine) => isSameClaim(mine, one)));
+      if (left.length < later.definitions.length) Object.assign(later, { definitions: left, isWaiting: true });
+    }
   }
 
   function publish(): void {
@@ -353,6 +368,11 @@ export function createRegistry(options: RegistryOptions): Registry {
     },
   };
 }
+
+/** What two stores can't both serve. */
+type Claim = Pick<ResourceDefinition, "group" | "plural">;
+
+const isSameClaim = (one: Claim, other: Claim) => one.group === other.group && one.plural === other.plural;
 
 /** Whether only the addresses of a store differ. */
 function isReachedAlike(one: StoreConfig, other: StoreConfig): boolean {

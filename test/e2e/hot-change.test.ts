@@ -132,3 +132,21 @@ test("a resource that one store lets go of is served from the store that waits f
   });
   assert.equal(made.status, 201, made.text);
 });
+
+test("of two stores that claim one resource the first of the configuration has it, though the second was heard first", async (t) => {
+  const [first, second] = [changeable([pear]), changeable([apple])];
+  const gateway = await startTestGateway({ stores: { first, second } });
+  t.after(async () => await gateway.stop());
+  const apples = `/apis/${group}/v1/apples`;
+  const statusOf = async (path: string) => (await gateway.ask(path)).status;
+  const body = { apiVersion: `${group}/v1`, kind: "Apple", metadata: { name: "of-the-second" } };
+  assert.equal((await gateway.ask(apples, { method: "POST", body })).status, 201);
+  first.change([pear, apple]);
+  const reasonOf = () => gateway.running.stores()[1]?.refused[0]?.reason;
+  await eventually(() => reasonOf() !== undefined, "the second one is refused");
+  assert.equal(reasonOf(), `apples.${group} is already served by the store "first"`);
+  assert.deepEqual([await statusOf(apples), await statusOf(`${apples}/of-the-second`)], [200, 404]);
+  first.change([pear]);
+  await eventually(async () => (await statusOf(`${apples}/of-the-second`)) === 200, "the second one has it again");
+  assert.equal(reasonOf(), undefined);
+});
