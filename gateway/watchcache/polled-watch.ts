@@ -11,6 +11,10 @@
  * So from the first such delete up to the mark nobody can say what the state at a revision was: who comes
  * from elsewhere with one of these may know of other deletes than are told after it. The frame says so,
  * and whoever begins there lists anew.
+ *
+ * A gap is left between two gateways, as neither knows when the other polled. If a second one lists at 5, where
+ * b alone is gone, it tells DELETE b under 5, and leaves nothing open there. Who is cut off from the first after
+ * DELETE a, which is 5 there, and goes on at the second, never hears of b: only a list ends that.
  * Source: the contract's rules 2 to 4 (proto/annex/store/v1/store.proto).
  */
 import { type ListPage, type StoredObject, type StoreEvent, uidIn, type WatchFrame } from "../registry/registry.ts";
