@@ -4,12 +4,14 @@ import fc from "fast-check";
 import { KeyTree } from "./key-tree.ts";
 
 const sorted = (map: ReadonlyMap<string, number>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
-const key = fc.integer({ min: 0, max: 400 }).map((number) => `ns${number % 7}/o${number}`);
+/** Enough of them for a few leaves that are split, joined and emptied. */
+const lastKey = 1_500;
+const key = fc.integer({ min: 0, max: lastKey }).map((number) => `ns${number % 7}/o${number}`);
 const change = fc.oneof(
   { weight: 3, arbitrary: fc.record({ put: key }) },
   { weight: 2, arbitrary: fc.record({ cut: key }) },
 );
-const changes = fc.array(change, { maxLength: 900, size: "max" });
+const changes = fc.array(change, { maxLength: 4_000, size: "max" });
 
 test("KeyTree holds what a map would hold, and every earlier state as it was", () => {
   fc.assert(
@@ -25,26 +27,26 @@ test("KeyTree holds what a map would hold, and every earlier state as it was", (
           map.delete(one.cut);
           tree = tree.without(one.cut);
         }
-        if (index % 50 === 0) states.push([tree, sorted(map)]);
+        if (index % 250 === 0) states.push([tree, sorted(map)]);
       }
       states.push([tree, sorted(map)]);
       for (const [state, entries] of states) {
         assert.deepEqual([...state.entries()], entries);
         assert.equal(state.size, entries.length);
       }
-      for (let number = 0; number <= 400; number++) {
+      for (let number = 0; number <= lastKey; number++) {
         const name = `ns${number % 7}/o${number}`;
         assert.equal(tree.get(name), map.get(name));
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 20 },
   );
 });
 
 test("KeyTree gives and counts the keys of a range", () => {
   const bound = fc.option(key, { nil: undefined });
   fc.assert(
-    fc.property(fc.uniqueArray(key, { maxLength: 300, size: "max" }), bound, bound, (keys, from, to) => {
+    fc.property(fc.uniqueArray(key, { maxLength: 1_000, size: "max" }), bound, bound, (keys, from, to) => {
       const entries = keys.toSorted().map((one, index) => [one, index] as const);
       const tree = KeyTree.fromSorted(entries);
       const within = entries.filter(([one]) => (from === undefined || one >= from) && (to === undefined || one < to));

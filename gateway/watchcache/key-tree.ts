@@ -12,8 +12,8 @@
  */
 import { compareKeys } from "./key-order.ts";
 
-/** Entries of a node: few enough to copy at each write, many enough that three levels hold a million. */
-const maxEntries = 64;
+/** Entries of a node: few enough to copy at each write, many enough that lists are made of few large pieces. */
+const maxEntries = 256;
 /** A node with fewer is joined with its neighbour. */
 const minEntries = maxEntries / 4;
 
