@@ -45,18 +45,18 @@ async function done({ what }: Order): Promise<Requested | Watched> {
     case "watches":
       return await watch(what);
     case "seen":
-      return { events: delaysMs.length, ...quantiles([]) };
+      return watched(delaysMs.length, []);
     case "delays": {
       const taken = delaysMs;
       delaysMs = [];
-      return { events: taken.length, ...quantiles(taken) };
+      return watched(taken.length, taken);
     }
     case "end":
       for (const opened of watches.values()) for (const { close } of opened) close();
       watches.clear();
       for (const connections of wires.values()) for (const { wire } of connections) wire.close();
       wires.clear();
-      return { events: 0, ...quantiles([]) };
+      return watched(0, []);
   }
 }
 
@@ -167,7 +167,12 @@ async function watch({ target, path, watchers }: Watches): Promise<Watched> {
     connectWatch(target, path, (micros) => void delaysMs.push((Number(monotonicMicros()) - micros) / 1000)),
   );
   watches.set(key, [...open, ...opened]);
-  return { events: 0, ...quantiles([]) };
+  return watched(0, []);
+}
+
+function watched(events: number, delays: readonly number[]): Watched {
+  const open = [...watches.values()].flat().filter((one) => one.isOpen()).length;
+  return { events, open, ...quantiles(delays) };
 }
 
 async function opening<T>(count: number, open: () => Promise<T>): Promise<T[]> {

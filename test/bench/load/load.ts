@@ -58,6 +58,8 @@ export interface Requested {
 /** What was read since the last look: from the write's sending to the event's arrival. */
 export interface Watched {
   readonly events: number;
+  /** Watches that the server has not ended, of all that were opened. */
+  readonly open: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
 }

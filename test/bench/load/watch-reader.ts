@@ -32,7 +32,8 @@ export async function connectWatch(
     socket.on("data", find);
   });
   socket.on("error", answered.reject);
-  socket.write(headOf(target, { method: "GET", path, headers: {}, body: undefined }));
+  // A server that ends the watch ends the connection with it: who goes on would look open.
+  socket.write(headOf(target, { method: "GET", path, headers: { Connection: "close" }, body: undefined }));
   await answered.promise;
   return { isOpen: () => socket.readable, close: () => socket.destroy() };
 }

@@ -1,6 +1,6 @@
 /**
  * Memory of all processes that serve: with objects and idle watchers, and at most while many clients list everything
- * at once.
+ * at once. The limit is a raw server that knows nothing: what as many idle connections of TLS take in Node.
  *
  * Resident sizes as the operating system has them, but for what processes of one program share of its file, which
  * counts once.
@@ -31,7 +31,10 @@ export const memory: Row = {
     try {
       const { annex, peer } = columns;
       const compared: Beside<Column> = { annex, ...(peer === undefined ? {} : { peer }) };
-      const idle = await inRounds(1, compared, (column) => filled(load, column));
+      const limit = await columns.startLimit();
+      const idle = await inRounds(1, { ...compared, limit }, (column) =>
+        column === limit ? watched(load, column, "/") : filled(load, column),
+      );
       const peak = await inRounds(1, compared, (column) => listed(load, column));
       const figure = (what: string, seen: Beside<readonly number[]>, peerRatio: number): Figure => ({
         ...{ what, unit: "MiB", target: { peerRatio } },
@@ -56,7 +59,11 @@ async function filled(load: Load, column: Column): Promise<number> {
   const none = { target, path: `${path}?labelSelector=none`, connections: 1 };
   const { start } = await load.request({ ...none, until: { operations: 1 } });
   const head = /"resourceVersion":"(\d+)"/.exec(start)?.[1];
-  await load.watch({ target, path: `${path}?watch=1&resourceVersion=${head}`, watchers });
+  return await watched(load, column, `${path}?watch=1&resourceVersion=${head}`);
+}
+
+async function watched(load: Load, column: Column, path: string): Promise<number> {
+  await load.watch({ target: column.target, path, watchers });
   await pause(settleMs);
   return residentMiB(column.pids());
 }

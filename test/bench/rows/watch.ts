@@ -54,6 +54,8 @@ export interface Delivery {
   readonly perSecond: number;
   /** Of the events that every watcher of all was due. */
   readonly share: number;
+  /** Of the watches those that the server hasn't ended: Kubernetes' cacher ends whoever isn't ready for the next event in time. */
+  readonly openShare: number;
 }
 
 export const watch: Row = {
@@ -73,9 +75,8 @@ export const watch: Row = {
       };
       const figures: Figure[] = [];
       for (const { perSecond, cpu, delay } of rates) {
-        const { peer: seenPeer, ...others } = await inRounds(rounds, watched, (one) =>
-          delivered(reader, one, perSecond),
-        );
+        const all = await inRounds(rounds, watched, (one) => delivered(reader, one, perSecond));
+        const { peer: seenPeer, ...others } = all;
         const isWhole = seenPeer?.every(({ share }) => share > minShare);
         if (isWhole === false) skip(`sample-apiserver at ${perSecond} writes/s: it did not deliver all events`);
         const seen = { ...others, ...(seenPeer !== undefined && isWhole ? { peer: seenPeer } : {}) };
@@ -89,6 +90,8 @@ export const watch: Row = {
             ...{ what: `${what}: events delivered`, unit: "/s" },
             ...medians(seen, (one) => one.perSecond),
           },
+          { what: `${what}: share of all events`, unit: "%", ...medians(all, ({ share }) => 100 * share) },
+          { what: `${what}: watches still open`, unit: "%", ...medians(all, (one) => 100 * one.openShare) },
         );
       }
       return figures;
@@ -140,18 +143,19 @@ async function watchingLimit(reader: Load, limit: Limit, { subject }: AnnexColum
 export async function delivered(reader: Load, { column, open, write }: Watched, perSecond: number): Promise<Delivery> {
   await open();
   await untilSilent(reader, { silentMs: quietMs });
-  await reader.takeDelays();
+  const { open: opened } = await reader.takeDelays();
   const before = cpuSeconds(column.pids());
   const written = await write(perSecond);
   await untilSilent(reader, { silentMs, wanted: written.operations * watchers });
   const spent = cpuSeconds(column.pids()) - before;
-  const { events, p50Ms, p99Ms } = await reader.takeDelays();
+  const { events, open: left, p50Ms, p99Ms } = await reader.takeDelays();
   return {
     cpuMicros: (spent / events) * 1e6,
     p50Ms,
     p99Ms,
     perSecond: events / written.seconds,
     share: events / (written.operations * watchers),
+    openShare: left / opened,
   };
 }
 
