@@ -28,6 +28,8 @@ export function openLogWriter(file: string): LogWriter {
   const database = new DatabaseSync(file);
   database.exec(writerPragmas);
   database.exec(schemaSql);
+  const begin = database.prepare("BEGIN IMMEDIATE");
+  const commit = database.prepare("COMMIT");
   const bigints = (sql: string): StatementSync => {
     const statement = database.prepare(sql);
     statement.setReadBigInts(true);
@@ -63,9 +65,9 @@ export function openLogWriter(file: string): LogWriter {
   function transaction(work: () => WriterAnswer): WriterAnswer {
     const before = head;
     try {
-      database.exec("BEGIN IMMEDIATE");
+      begin.run();
       const answer = work();
-      database.exec("COMMIT");
+      commit.run();
       return answer;
     } catch (error) {
       head = before;

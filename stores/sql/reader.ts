@@ -63,6 +63,8 @@ export function openReader(file: string): Reader {
     statement.setReadBigInts(true);
     return statement;
   };
+  const begin = database.prepare("BEGIN");
+  const commit = database.prepare("COMMIT");
   const markOf = prepare(markSql);
   const getPresent = prepare(
     `SELECT ${columns} FROM present p JOIN log l ON l.revision = p.revision WHERE p.resource = ? AND p.key = ?`,
@@ -81,11 +83,11 @@ export function openReader(file: string): Reader {
   const lastOf = prepare("SELECT coalesce(max(revision), 0) AS last FROM log WHERE resource = ?");
 
   function transaction<T>(work: (mark: LogMark) => T): T {
-    database.exec("BEGIN");
+    begin.run();
     try {
       return work(markFrom(markOf));
     } finally {
-      database.exec("COMMIT");
+      commit.run();
     }
   }
 
