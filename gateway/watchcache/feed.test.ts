@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { definitionWith, versionWith } from "../apimachinery/resource.fixture.ts";
 import type { StatusError } from "../apimachinery/status.ts";
 import type { ResourceClient, StoredObject, StoreEvent, WatchFrame } from "../registry/registry.ts";
-import { createFeed, type FeedOptions } from "./feed.ts";
+import { createFeed, type FeedEvent, type FeedOptions } from "./feed.ts";
 
 const capabilities = { ...definitionWith().capabilities, previousObject: false };
 const definition = definitionWith({ versions: [versionWith()], capabilities });
@@ -121,3 +121,25 @@ test("createFeed() begins without a history that can't be true", async (t) => {
 });
 
 const eventTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+test("an event keeps nothing of the message that it came in", async (t) => {
+  const { feed, tell } = feedOver([], 100_000);
+  t.after(() => feed.close());
+  await feed.ready(new AbortController().signal);
+  const told = new Promise<readonly FeedEvent[]>((resolve) => {
+    feed.subscribe(10n, { events: resolve, progress: () => {}, end: () => {} });
+  });
+  const message = new Uint8Array(10_000);
+  const part = (name: string, revision: bigint, at: number): StoredObject => ({
+    ...object(name, revision, 0),
+    json: message.subarray(at, at + 100),
+  });
+  tell([
+    { type: "put", object: part("a", 11n, 0) },
+    { type: "delete", object: part("b", 12n, 100) },
+  ]);
+  const [created, removed] = await told;
+  assert.equal(created?.gone.stored, created?.after?.stored);
+  for (const event of [created, removed]) assert.notEqual(event?.gone.stored.json.buffer, message.buffer);
+  assert.equal(removed?.gone.stored.name, "b");
+});

@@ -478,12 +478,14 @@ export function createFeed(options: FeedOptions): Feed {
 
   function feedEvent(change: StoreEvent, before: CachedObject | undefined, after: CachedObject | undefined): FeedEvent {
     const { revision: at, json } = change.object;
+    // What came is a part of a message, which would be kept whole.
+    const { stored: last } = before ?? after ?? cachedObject(change.object);
     return {
       revision: at,
       cost: eventBytes + json.length + (before?.stored.json.length ?? 0),
       before,
       after,
-      gone: new CachedObject(before?.stored ?? change.object, at, presenter),
+      gone: new CachedObject(last, at, presenter),
     };
   }
 
