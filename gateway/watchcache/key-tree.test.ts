@@ -61,7 +61,8 @@ test("KeyTree shares what a write leaves alone", () => {
   const tree = KeyTree.fromSorted(names.map((name): readonly [string, number] => [name, 0]));
   const began = process.memoryUsage().heapUsed;
   const states = Array.from({ length: 1_000 }, (_, index) => tree.with(names[index * 97] as string, 1));
-  assert.ok((process.memoryUsage().heapUsed - began) / states.length < 10_000);
+  // Some 8,500 bytes, and what else the process leaves behind meanwhile; a tree of its own has a million.
+  assert.ok((process.memoryUsage().heapUsed - began) / states.length < 100_000);
   assert.equal(tree.get(names[97] as string), 0);
   assert.equal(states[1]?.get(names[97] as string), 1);
 });
