@@ -498,7 +498,7 @@ async function compileDefinition(
   return undefined;
 }
 
-/** Of Tables' rows that are kept for whoever lists them next, with their objects: those of twenty thousand of 1 KB. */
+/** Of Tables' rows that are kept for whoever lists them next, with their objects: those of twelve thousand of 1 KB. */
 const maxKeptRowBytes = 32 * 1024 * 1024;
 
 function columnsOf(

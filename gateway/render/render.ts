@@ -183,7 +183,7 @@ async function listPieces(
   const turn = createTurns();
   pieces.add(head);
   for (const [index, item] of items.entries()) {
-    if (index > 0) pieces.add(",");
+    if (index > 0) pieces.add(comma);
     add(item, pieces, index);
     const due = turn();
     if (due !== undefined) await due;

@@ -9,6 +9,7 @@
 import { encodeJson, encodeJsonBytes, type JsonObject, type JsonValue } from "../apimachinery/json.ts";
 import { labelsOf, metadataOf, nameOf, type ObjectView } from "../apimachinery/object.ts";
 import type { IncludeObject } from "../apimachinery/options.ts";
+import { ownBytes } from "../apimachinery/own-bytes.ts";
 import { Recent } from "../apimachinery/recent.ts";
 import type { PrinterColumn } from "../apimachinery/resource.ts";
 import { Age, type Cell, cellJson, cellOf } from "./cells.ts";
@@ -24,14 +25,17 @@ export interface TableColumns {
   readonly kept: KeptRows;
 }
 
-/** The texts of rows by their objects' views, for whoever lists them next. The cost is their characters and the objects' bytes. */
-export type KeptRows = Recent<ObjectView, RowText>;
+/** Rows by their objects' views, for whoever lists them next. The cost is their texts and bytes, and the objects' bytes. */
+export type KeptRows = Recent<ObjectView, Row>;
 
-/** A row but for the ages in it, of which one stands between each two texts. */
-interface RowText {
+/** A row: its texts, with an age between each two, and its bytes with the ages that it had when it was last shown. */
+interface Row {
   readonly form: string;
   readonly texts: readonly string[];
   readonly ages: readonly Age[];
+  /** As JSON; of several with commas between, which no age has in it. */
+  shownAges: string;
+  bytes: Uint8Array;
 }
 
 /** What a row needs to know besides its columns. */
@@ -107,29 +111,44 @@ function structText(value: JsonObject): string {
 
 /** Gives one row, in pieces: text, and the whole object's own bytes if they are asked for. */
 export function rowJson(view: ObjectView, columns: TableColumns, options: RowOptions): (string | Uint8Array)[] {
-  const text = rowText(view, columns, options);
-  return options.includeObject === "Object" ? [text, view.json, "}"] : [text];
+  const row = rowStart(view, columns, options);
+  return options.includeObject === "Object" ? [row, view.json, "}"] : [row];
 }
 
-/** The text of a row, up to the whole object if that is included. */
-function rowText(view: ObjectView, columns: TableColumns, options: RowOptions): string {
+/** A row, up to the whole object if that is included. */
+function rowStart(view: ObjectView, columns: TableColumns, options: RowOptions): string | Uint8Array {
   const { cells, includeObject, now, version } = options;
   if (cells !== undefined) return `{"cells":${encodeJson([nameOf(view.value), ...cells])},${objectText(view, options)}`;
   const form = `${includeObject} ${version}`;
   let row = columns.kept.get(view);
   if (row?.form !== form) {
-    row = { form, ...textsOf(view, columns, options) };
+    row = { form, ...textsOf(view, columns, options), shownAges: "", bytes: nothing };
+    showAges(row, agesAt(row, now));
     // The view is held as well, also when nobody else has it any more.
     const chars = row.texts.reduce((sum, text) => sum + text.length, 0);
-    columns.kept.set(view, row, chars + view.json.length);
+    columns.kept.set(view, row, chars + row.bytes.length + view.json.length);
+    return row.bytes;
   }
-  const { texts, ages } = row;
-  let text = texts[0] as string;
-  for (let index = 0; index < ages.length; index++) text += cellJson(ages[index] as Age, now) + texts[index + 1];
-  return text;
+  const ages = agesAt(row, now);
+  if (ages !== row.shownAges) showAges(row, ages);
+  return row.bytes;
 }
 
-function textsOf(view: ObjectView, columns: TableColumns, options: RowOptions): Omit<RowText, "form"> {
+const nothing = new Uint8Array();
+
+function agesAt({ ages }: Row, now: Date): string {
+  return ages.length === 1 ? cellJson(ages[0] as Age, now) : ages.map((age) => cellJson(age, now)).join();
+}
+
+function showAges(row: Row, ages: string): void {
+  const shown = row.ages.length < 2 ? [ages] : ages.split(",");
+  let text = row.texts[0] as string;
+  for (let index = 0; index < row.ages.length; index++) text += (shown[index] as string) + row.texts[index + 1];
+  row.shownAges = ages;
+  row.bytes = ownBytes(Buffer.from(text));
+}
+
+function textsOf(view: ObjectView, columns: TableColumns, options: RowOptions): Pick<Row, "texts" | "ages"> {
   const texts: string[] = [];
   const ages: Age[] = [];
   let text = `{"cells":[${encodeJson(nameOf(view.value))}`;
