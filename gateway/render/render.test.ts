@@ -203,7 +203,7 @@ test("compileTable() shows Name and Age if nothing is declared", async () => {
 });
 
 test("renderList() shows a kept row's age as it is now, and its object in the form that is asked for now", async () => {
-  const kept: KeptRows = new Recent(1_000);
+  const kept: KeptRows = new Recent(10_000);
   const columns = compileTable([], kept);
   const rowAt = async (ageMs: number, includeObject: IncludeObject) => {
     const options = { includeObject, now: new Date(now.getTime() + ageMs) };
@@ -221,7 +221,7 @@ test("renderList() shows a kept row's age as it is now, and its object in the fo
 });
 
 test("renderList() keeps no rows whose objects are more than what may be kept", async () => {
-  const kept: KeptRows = new Recent(10_000);
+  const kept: KeptRows = new Recent(12_000);
   const columns = compileTable([], kept);
   const items = Array.from({ length: 5 }, () => ({ ...widget, json: Buffer.alloc(4_000) }));
   await renderList(listWith({ items }), table, columns, { includeObject: "None", now });

@@ -126,7 +126,7 @@ function rowStart(view: ObjectView, columns: TableColumns, options: RowOptions):
     showAges(row, agesAt(row, now));
     // The view is held as well, also when nobody else has it any more.
     const chars = row.texts.reduce((sum, text) => sum + text.length, 0);
-    columns.kept.set(view, row, chars + row.bytes.length + view.json.length);
+    columns.kept.set(view, row, rowBytes + chars + row.bytes.length + view.json.length);
     return row.bytes;
   }
   const ages = agesAt(row, now);
@@ -134,6 +134,8 @@ function rowStart(view: ObjectView, columns: TableColumns, options: RowOptions):
   return row.bytes;
 }
 
+/** What a row costs beside its texts and bytes: itself, its arrays and its buffer, and as much of its view. */
+const rowBytes = 1024;
 const nothing = new Uint8Array();
 
 function agesAt({ ages }: Row, now: Date): string {
@@ -151,17 +153,19 @@ function showAges(row: Row, ages: string): void {
 function textsOf(view: ObjectView, columns: TableColumns, options: RowOptions): Pick<Row, "texts" | "ages"> {
   const texts: string[] = [];
   const ages: Age[] = [];
-  let text = `{"cells":[${encodeJson(nameOf(view.value))}`;
+  let parts = [`{"cells":[${encodeJson(nameOf(view.value))}`];
   for (const cellOf of columns.cells) {
     const cell = cellOf(view.value);
-    text += ",";
+    parts.push(",");
     if (cell instanceof Age) {
-      texts.push(text);
+      // Joined, a text is one piece in memory; added up, it keeps every part that it was made of.
+      texts.push(parts.join(""));
       ages.push(cell);
-      text = "";
-    } else text += cellJson(cell, options.now);
+      parts = [];
+    } else parts.push(cellJson(cell, options.now));
   }
-  texts.push(`${text}],${objectText(view, options)}`);
+  parts.push("],", objectText(view, options));
+  texts.push(parts.join(""));
   return { texts, ages };
 }
 
