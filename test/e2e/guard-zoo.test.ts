@@ -17,12 +17,12 @@ import {
   ListWatch,
   Watch,
 } from "@kubernetes/client-node";
-import type { Call, ListCall, StoredObject, WatchCall, WatchFrame } from "../../stores/sdk/sdk.ts";
 import { resource } from "../contract/contract.testing.ts";
 import { honestStore, type WholeStore } from "../contract/zoo/honest.ts";
 import { mutants } from "../contract/zoo/zoo.ts";
 import { eventually } from "../support/eventually.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { createZoo, reasonsIn, stateOf, textOf } from "./zoo-store.ts";
 
 /** How a mutant is brought to lie, and what the guard says then. */
 interface Lie {
@@ -107,7 +107,7 @@ describe("under the guard an informer ends with what is there, or with a clear e
 
   test("and an honest store is never accused, though its history is forgotten and it begins again from nothing", async (t) => {
     const told = await follow(t, honestStore, { isRestarted: true, objects: 600 });
-    assert.deepEqual(told, { reasons: [], violations: 0, isWatched: true });
+    assert.deepEqual(told, { reasons: [], violations: 0 });
   });
 });
 
@@ -149,8 +149,9 @@ async function follow(t: TestContext, make: () => WholeStore, lie: Partial<Lie>)
   await eventually(async () => (await isEqual()) || (await refusal()), "the informer has what the store lists", {
     timeoutMs: 60_000,
   });
-  const { status } = await watchOnce(gateway);
-  return { reasons: reasonsIn(gateway), violations: await violationsOf(gateway), isWatched: status === 200 };
+  if (lie.reason === undefined)
+    await eventually(async () => (await watchOnce(gateway)).status === 200, "an honest store can be watched");
+  return { reasons: reasonsIn(gateway), violations: await violationsOf(gateway) };
 }
 
 const path = `/apis/${resource.group}/${resource.version}/${resource.plural}`;
@@ -194,14 +195,6 @@ async function startInformer(t: TestContext, gateway: TestGateway) {
   };
 }
 
-const textOf = (entries: readonly (readonly [string, string])[] | string[][]) =>
-  entries
-    .map((entry) => entry.join(" "))
-    .sort()
-    .join("\n");
-const stateOf = (items: readonly StoredObject[]) =>
-  textOf(items.map(({ namespace, name, revision }) => [`${namespace}/${name}`, String(revision)]));
-
 const watchOnce = async (gateway: TestGateway) => await gateway.ask(`${path}?watch=true&timeoutSeconds=1`);
 
 async function isRefusedClearly(gateway: TestGateway): Promise<boolean> {
@@ -209,115 +202,7 @@ async function isRefusedClearly(gateway: TestGateway): Promise<boolean> {
   return status === 503 && text.includes("tells of its revisions what can't be true");
 }
 
-function reasonsIn({ logged }: TestGateway): string[] {
-  return logged
-    .map((line) => JSON.parse(line) as { readonly msg: string; readonly error: string })
-    .filter(({ msg }) => msg.startsWith("the store told what can't be true"))
-    .map(({ error }) => error);
-}
-
 async function violationsOf(gateway: TestGateway): Promise<number> {
   const { text } = await gateway.ask("/metrics");
   return Number(/^annex_store_revision_violations_total\{.*store="zoo".*\} (\d+)$/m.exec(text)?.[1] ?? 0);
-}
-
-/** A store of the zoo, written to without the gateway. */
-function createZoo(make: () => WholeStore, objects: number) {
-  let store = make();
-  let watches = new Set<() => void>();
-  let isBusy = true;
-  const call = { resource, namespace: "", signal: new AbortController().signal } as unknown as Call & {
-    readonly namespace: string;
-  };
-  const key = (name: string) => ({ namespace: "ns", name });
-  const write = (name: string, value: number) => ({
-    ...call,
-    key: key(name),
-    uid: `uid-${name}`,
-    json: jsonOf(name, value),
-    dryRun: false,
-  });
-  const revisionOf = async (name: string) =>
-    (await store.get({ ...call, key: key(name), atRevision: undefined }))?.revision;
-  const create = async (name: string) => await store.create(write(name, 0));
-  async function update(name: string, value: number): Promise<void> {
-    await store.update({ ...write(name, value), preconditions: { revision: await revisionOf(name) } });
-  }
-  async function remove(name: string): Promise<void> {
-    const preconditions = { revision: await revisionOf(name) };
-    await store.delete({ ...call, key: key(name), preconditions, dryRun: false });
-  }
-  /** Somebody writes while a list is read, and between its pages. */
-  async function disturb({ continueToken }: ListCall): Promise<void> {
-    if (!isBusy || objects <= 500) return;
-    if (continueToken.length > 0) await update("z", 1);
-    else setImmediate(() => void update("z", 2));
-  }
-  /** A watch whose history can be forgotten while it runs. */
-  async function* watch(inner: WholeStore["watch"], call: WatchCall): AsyncIterable<WatchFrame> {
-    const forgotten = new AbortController();
-    const forget = () => forgotten.abort();
-    watches.add(forget);
-    try {
-      yield* inner({ ...call, signal: AbortSignal.any([call.signal, forgotten.signal]) });
-      if (!call.signal.aborted) yield { frame: "expired", oldestResumable: 0n, revision: 0n, reason: "compacted" };
-    } finally {
-      watches.delete(forget);
-    }
-  }
-
-  return {
-    /** Begins, or begins anew, with the objects that stay. */
-    async begin() {
-      store = make();
-      watches = new Set();
-      for (let at = 1; at < objects; at++) await create(`kept-${at}`);
-      if (objects > 0) await create("z");
-    },
-    served(): WholeStore {
-      const inner = store;
-      const list = async (call: ListCall) => {
-        await disturb(call);
-        return await inner.list(call);
-      };
-      if (inner.watch === undefined) return { ...inner, list };
-      return { ...inner, list, watch: (call) => watch(inner.watch, call) };
-    },
-    /** Objects come, change, are refused to change, and go. */
-    async write(round: number, paceMs: number) {
-      const names = ["a", "b", "c"].map((name) => `${name}-${round}`);
-      const [first = "", ...others] = names;
-      await Promise.all(names.map(create));
-      await update(first, round);
-      await assert.rejects(store.update({ ...write(first, -1), preconditions: { revision: 1n } }));
-      await pause(paceMs);
-      await remove(first);
-      await pause(paceMs);
-      for (const name of others) await remove(name);
-    },
-    forget() {
-      for (const one of [...watches]) one();
-    },
-    /** One last write; nothing happens any more. */
-    async rest() {
-      isBusy = false;
-      await create("last");
-    },
-    async list() {
-      const items: StoredObject[] = [];
-      let continueToken: Uint8Array | undefined = new Uint8Array();
-      while (continueToken !== undefined && (items.length === 0 || continueToken.length > 0)) {
-        const page = await store.list({ ...call, limit: 0, continueToken, atRevision: undefined });
-        items.push(...page.items);
-        ({ continueToken } = page);
-      }
-      return items;
-    },
-  };
-}
-
-function jsonOf(name: string, value: number): Uint8Array {
-  const { group, version } = resource;
-  const metadata = { namespace: "ns", name, uid: `uid-${name}`, creationTimestamp: "2024-01-01T00:00:00Z" };
-  return Buffer.from(JSON.stringify({ apiVersion: `${group}/${version}`, kind: "Thing", metadata, value }));
 }
