@@ -185,6 +185,9 @@ const fields = z.strictObject({
           addresses: z.array(storeAddress).min(1).optional(),
           // Every store speaks gRPC; the Connect protocol costs less where it is spoken.
           protocol: z.enum(["grpc", "connect"]).default("grpc"),
+          // Whether a resource whose store lied of its revisions is answered 503 until somebody has looked: for
+          // those to whom a gap is worse than an outage. Else all is read anew.
+          quarantine: z.boolean().default(false),
           tls: z
             .strictObject({ caFile: file, certFile: file, keyFile: file, serverName: z.string().default("") })
             .optional(),
@@ -241,6 +244,8 @@ export interface ConfiguredStore {
   /** Of its endpoints; at least one. */
   readonly addresses: readonly string[];
   readonly protocol: "grpc" | "connect";
+  /** Whether a resource of which it lied is served no longer. */
+  readonly quarantine: boolean;
   readonly tls:
     | { readonly caFile: string; readonly certFile: string; readonly keyFile: string; readonly serverName: string }
     | undefined;
@@ -518,12 +523,13 @@ function absolute(data: z.infer<typeof document>, folder: string): GatewayConfig
     hostService: hostServiceOf(data.hostService, at),
     cluster: cluster && { kubeconfigFile: optional(cluster.kubeconfigFile) },
     flowControl,
-    stores: data.stores.map(({ name, address, addresses = [], protocol, tls }) => ({
+    stores: data.stores.map(({ name, address, addresses = [], protocol, quarantine, tls }) => ({
       name,
       addresses: [...(address === undefined ? [] : [address]), ...addresses].map((one) =>
         one.startsWith("unix:") ? `unix:${at(one.slice("unix:".length))}` : one,
       ),
       protocol,
+      quarantine,
       tls:
         tls === undefined
           ? undefined

@@ -72,6 +72,7 @@ export function dispatchVerb(given: DispatchRequest, tools: verbs.VerbTools): Pr
   if (!definition.namespaced && isNamespacedRequest) return undefined;
   const mayCrossNamespaces = info.verb === "list" || info.verb === "watch";
   if (definition.namespaced && !isNamespacedRequest && !mayCrossNamespaces) return undefined;
+  tools.watchcache.assertBelieved(definition);
   const warning = deprecationWarning(resource);
   if (warning !== undefined) warnings.add(warning);
   const subresource = definition.subresources.find((one) => one.name === info.subresource);

@@ -203,6 +203,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     registry,
     log,
     observe: (definition) => metrics.watches.copy(definition, registry.storeOf(definition)),
+    quarantines: (definition) => registry.quarantines(definition),
     presenterOf: (definition) => ({
       now: (version, stored, revision) => present(schemaOf, definition, version, stored, revision),
       inSlices: (version, stored, revision) => presentInSlices(schemaOf, { definition, version }, stored, revision),
@@ -462,8 +463,8 @@ function assertProvided(options: Partial<GatewayOptions>): void {
 }
 
 function storeConfig(store: GatewayOptions["stores"][number]): StoreConfig {
-  const { name, protocol = "grpc", tls } = store;
-  return { name, addresses: "address" in store ? [store.address] : store.addresses, protocol, tls };
+  const { name, protocol = "grpc", tls, quarantine = false } = store;
+  return { name, addresses: "address" in store ? [store.address] : store.addresses, protocol, tls, quarantine };
 }
 
 function listenerOptions(

@@ -55,7 +55,7 @@ export interface StoreMetrics {
 
 /** States as gauges: 1 for the present one, 0 for the others, so that each can be waited for by name. */
 const storeStates = ["connecting", "ready", "away"] as const;
-const feedStates = ["filling", "following", "broken", "over_limit"] as const;
+const feedStates = ["filling", "following", "broken", "over_limit", "quarantined"] as const;
 
 /** Makes the families. */
 export function createStoreMetrics(): StoreMetrics {
@@ -104,7 +104,7 @@ export function createStoreMetrics(): StoreMetrics {
   });
   const feeds = gauge({
     name: "annex_store_feed_state",
-    help: "1 for the state that a resource's feed is in: while it is broken watches stay open and nothing is lost; over its limit it is given up.",
+    help: "1 for the state that a resource's feed is in: while it is broken watches stay open and nothing is lost; over its limit or in quarantine it is given up.",
     labels: ["store", "group", "resource", "state"],
   });
   const objects = gauge({

@@ -56,6 +56,8 @@ export interface StoreConfig extends Omit<StoreAddress, "address" | "ip"> {
   readonly name: string;
   /** Of its endpoints, which are replicas of each other; a name stands for each of its IP addresses. */
   readonly addresses: readonly string[];
+  /** Whether a resource of which it lied is served no longer. */
+  readonly quarantine: boolean;
 }
 
 /** How a store is, for logs and readiness. */
@@ -82,6 +84,8 @@ export interface Registry {
   readonly described: Promise<void>;
   /** Gives the name of the store that serves a resource; `""` if none does now. */
   storeOf(definition: ResourceDefinition): string;
+  /** Whether a lie of its store puts a resource in quarantine. */
+  quarantines(definition: ResourceDefinition): boolean;
   /** Takes a new list of stores: new ones are asked, missing ones leave the table, addresses change in place. */
   configure(stores: readonly StoreConfig[]): void;
   close(): void;
@@ -177,6 +181,10 @@ export function createRegistry(options: RegistryOptions): Registry {
     }
     publish();
     void inTurn(async () => await offerAgain(undefined));
+  }
+
+  function configOf(definition: ResourceDefinition): StoreConfig | undefined {
+    return [...entries.values()].find((entry) => entry.definitions.includes(definition))?.config;
   }
 
   function enter(config: StoreConfig): StoreEntry {
@@ -359,8 +367,8 @@ export function createRegistry(options: RegistryOptions): Registry {
         };
       }),
     described,
-    storeOf: (definition) =>
-      [...entries.values()].find((entry) => entry.definitions.includes(definition))?.config.name ?? "",
+    storeOf: (definition) => configOf(definition)?.name ?? "",
+    quarantines: (definition) => configOf(definition)?.quarantine ?? false,
     configure,
     close() {
       for (const entry of entries.values()) leave(entry);

@@ -90,6 +90,22 @@ test("createFeed() tells what it keeps, in which state, and that its store lied"
   assert.deepEqual(told, ["filled 1", "lied"]);
 });
 
+test("createFeed() believes nothing more of a store that lied, where lies are final", async (t) => {
+  const { feed, tell, told, logged } = feedOver([object("a", 1n, 600)], 10_000, { isLieFinal: () => true });
+  t.after(() => feed.close());
+  await feed.ready(new AbortController().signal);
+  const ended = new Promise<StatusError | undefined>((resolve) => {
+    feed.subscribe(10n, { events: () => {}, progress: () => {}, end: resolve });
+  });
+  tell([{ type: "put", object: object("b", 9n, 600) }]);
+  assert.equal((await ended)?.status.code, 410);
+  assert.equal(feed.figures().state, "quarantined");
+  assert.equal(feed.state(), undefined);
+  await assert.rejects(feed.ready(new AbortController().signal), isUnavailable);
+  assert.deepEqual(told, ["filled 1", "lied"]);
+  assert.deepEqual(logged, ["the store told what can't be true; the resource is quarantined"]);
+});
+
 test("createFeed() refuses with 503 who waits for a copy of what can't be true", async (t) => {
   const { feed, told } = feedOver([object("a", 11n, 600)], 10_000);
   t.after(() => feed.close());

@@ -3,7 +3,7 @@
  *
  * States: `filling` (list, then watch after the list's mark), `following` (frames arrive),
  * `broken` (the store is away: subscribers stay, the feed resumes where it was), `given up` (the copy
- * passed its limit: 503), `closed`. Only lost history, a new epoch or a store that lies ends subscribers
+ * passed its limit, or the store lied and lies are final: 503), `closed`. Only lost history, a new epoch or a store that lies ends subscribers
  * with 410; only closing ends them without an error.
  */
 import { ownBytes } from "../apimachinery/own-bytes.ts";
@@ -82,9 +82,12 @@ export interface Feed {
   close(): void;
 }
 
+/** Why a feed keeps nothing any more. */
+type GivenUp = "over_limit" | "quarantined";
+
 /** How a feed is, in the words of the file's header. */
 export interface FeedFigures {
-  readonly state: "filling" | "following" | "broken" | "over_limit";
+  readonly state: "filling" | "following" | "broken" | GivenUp;
   readonly objects: number;
   /** Of the objects, as they lie in the store. */
   readonly bytes: number;
@@ -126,6 +129,8 @@ export interface FeedOptions {
   /** Bytes of objects, as they lie in the store. Past it the copy is given up. Default 1 GiB. */
   readonly maxCopyBytes?: number;
   readonly observe?: ObserveFeed | undefined;
+  /** Asked when the store lied: whether nothing is believed from it any more. Default: it is read anew. */
+  readonly isLieFinal?: () => boolean;
   readonly log: Log;
 }
 
@@ -186,6 +191,7 @@ interface Waiter {
 /** Creates a feed and starts to fill it. */
 export function createFeed(options: FeedOptions): Feed {
   const { definition, client, presenter, own, observe, log, maxCopyBytes = defaultMaxCopyBytes } = options;
+  const isLieFinal = options.isLieFinal ?? (() => false);
   const about = { resource: definition.plural, group: definition.group };
   const stop = new AbortController();
   const subscribers = new Set<Subscriber>();
@@ -199,7 +205,7 @@ export function createFeed(options: FeedOptions): Feed {
   let copyBytes = 0;
   let filled = false;
   let isFollowing = false;
-  let isTooLarge = false;
+  let givenUp: GivenUp | undefined;
   let lowEpochSince: number | undefined;
   /** Revisions at which nobody can tell the state, both included; of a polled watch. */
   let blurs: Blur[] = [];
@@ -227,7 +233,14 @@ export function createFeed(options: FeedOptions): Feed {
         const wasFilled = filled;
         isFollowing = false;
         if (stop.signal.aborted) return;
-        if (error instanceof CopyTooLarge) return giveUp();
+        if (error instanceof CopyTooLarge) {
+          log.error({ ...about, maxCopyBytes }, "the copy is given up for its size; reads go to the store");
+          return giveUp("over_limit", refusal("over_limit"));
+        }
+        if (error instanceof StoreLied && isLieFinal()) {
+          noteLie(error, "the resource is quarantined");
+          return giveUp("quarantined", expired("The store told what can't be true."));
+        }
         isDoubted ||= error instanceof StoreLied;
         const loss = lossOf(error);
         if (loss !== undefined) lose(loss);
@@ -284,7 +297,7 @@ export function createFeed(options: FeedOptions): Feed {
     holdEpochStart(mark);
     assertEpochStart(mark, { epoch, revision });
     const history = await backfill(mark).catch((error: unknown) => {
-      if (!(error instanceof StoreLied)) throw error;
+      if (!(error instanceof StoreLied) || isLieFinal()) throw error;
       noteLie(error, "its copy begins without history");
       return undefined;
     });
@@ -449,21 +462,22 @@ export function createFeed(options: FeedOptions): Feed {
     endAll(status);
   }
 
-  /** Keeps nothing any more, and tells the log, until the resource is described anew or the gateway starts again. */
-  function giveUp(): void {
-    log.error({ ...about, maxCopyBytes }, "the copy is given up for its size; reads go to the store");
-    isTooLarge = true;
+  /** Keeps nothing any more, until the resource is described anew or the gateway starts again. */
+  function giveUp(why: GivenUp, toWatches: StatusError): void {
+    givenUp = why;
     filled = false;
     objects = KeyTree.empty();
     copyBytes = 0;
     states.restart({ revision, objects });
     ring = new Ring<FeedEvent>(revision, ringLimits);
-    endAll(tooLarge());
-    settleReady(tooLarge());
+    endAll(toWatches);
+    settleReady(refusal(why));
   }
 
-  function tooLarge(): StatusError {
-    return serviceUnavailable(`${definition.plural} are too large together to be watched`, tooLargeRetrySeconds);
+  function refusal(why: GivenUp): StatusError {
+    return why === "quarantined"
+      ? quarantined(definition)
+      : serviceUnavailable(`${definition.plural} are too large together to be watched`, tooLargeRetrySeconds);
   }
 
   function endAll(status: StatusError | undefined): void {
@@ -530,7 +544,7 @@ export function createFeed(options: FeedOptions): Feed {
     },
     async ready(signal) {
       if (filled) return;
-      if (isTooLarge) throw tooLarge();
+      if (givenUp !== undefined) throw refusal(givenUp);
       if (stop.signal.aborted) throw serviceUnavailable("the resource is no longer served", 1);
       await new Promise<void>((resolve, reject) => {
         const settle = (error: StatusError | undefined) => {
@@ -551,7 +565,7 @@ export function createFeed(options: FeedOptions): Feed {
     },
     reachWithin,
     figures() {
-      const state = isTooLarge ? "over_limit" : !filled ? "filling" : isFollowing ? "following" : "broken";
+      const state = givenUp ?? (!filled ? "filling" : isFollowing ? "following" : "broken");
       return { state, objects: objects.size, bytes: copyBytes, historyEvents: ring.size, historyBytes: ring.bytes };
     },
     get isFollowing() {
@@ -573,6 +587,12 @@ export function createFeed(options: FeedOptions): Feed {
       endAll(undefined);
     },
   };
+}
+
+/** What is answered for a resource whose store isn't believed any more. */
+export function quarantined({ plural }: ResourceDefinition): StatusError {
+  const what = `${plural} are in quarantine: their store told of its revisions what can't be true`;
+  return serviceUnavailable(what, unbelievableRetrySeconds);
 }
 
 /** Gives the key of the copy. Kubernetes' order is that of whole keys: `a-b/x` comes before `a/x`. */

@@ -12,7 +12,15 @@ import type { ResourceDefinition } from "../apimachinery/resource.ts";
 import { expired } from "../apimachinery/status.ts";
 import type { CallContext, ReadAt, Registry } from "../registry/registry.ts";
 import type { Presenter } from "./cached-object.ts";
-import { createFeed, type Feed, type FeedFigures, type FeedOptions, nobody, type ObserveFeed } from "./feed.ts";
+import {
+  createFeed,
+  type Feed,
+  type FeedFigures,
+  type FeedOptions,
+  nobody,
+  type ObserveFeed,
+  quarantined,
+} from "./feed.ts";
 import { JoinedItems } from "./joined-items.ts";
 import { type AskHead, createSharedHead } from "./shared-head.ts";
 import type { State } from "./states.ts";
@@ -44,6 +52,8 @@ export interface WatchCache {
   readonly joined: JoinedItems;
   /** How a resource's feed is; undefined if nobody has needed one yet. */
   figures(definition: ResourceDefinition): FeedFigures | undefined;
+  /** @throws StatusError 503 for a resource whose store lied, where lies put it in quarantine. */
+  assertBelieved(definition: ResourceDefinition): void;
   /** Ends every feed; watchers see the end of their stream. */
   close(): void;
 }
@@ -63,6 +73,8 @@ export interface WatchCacheOptions extends Pick<FeedOptions, "log"> {
   readonly presenterOf: (definition: ResourceDefinition) => Presenter;
   /** Gives who is told of a resource. Default: nobody. */
   readonly observe?: (definition: ResourceDefinition) => ObserveCopy;
+  /** Whether a lie of its store puts a resource in quarantine. Default: none is. */
+  readonly quarantines?: (definition: ResourceDefinition) => boolean;
 }
 
 /** A call for the head that takes longer has failed. */
@@ -82,6 +94,8 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
   const { registry, presenterOf, log } = options;
   const entries = new Map<ResourceDefinition, Entry>();
   const own = new Map<Feed, ResourceDefinition>();
+  /** Until they are described anew. */
+  const disbelieved = new WeakSet<ResourceDefinition>();
   const stopListening = registry.onChange((table) => {
     const served = new Set(table.resources);
     for (const [definition, { feed }] of entries) {
@@ -92,15 +106,22 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
     for (const [feed, definition] of own) if (!served.has(definition)) feed.close();
   });
 
+  const isLieFinal = (definition: ResourceDefinition) => () => {
+    if (options.quarantines?.(definition) !== true) return false;
+    disbelieved.add(definition);
+    return true;
+  };
+
   function entryOf(definition: ResourceDefinition): Entry {
     let entry = entries.get(definition);
     if (entry === undefined) {
       const client = registry.client(definition);
       const never = new AbortController().signal;
       const observe = options.observe?.(definition);
+      const feedOptions = { definition, client, presenter: presenterOf(definition), observe, log };
       entry = {
         observe,
-        feed: createFeed({ definition, client, presenter: presenterOf(definition), observe, log }),
+        feed: createFeed({ ...feedOptions, isLieFinal: isLieFinal(definition) }),
         askHead: createSharedHead(() => client.currentRevision({ ...nobody, timeoutMs: headTimeoutMs, signal: never })),
       };
       entries.set(definition, entry);
@@ -116,7 +137,10 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
       const onClose = () => own.delete(feed);
       const presenter = presenterOf(definition);
       const observe = options.observe?.(definition);
-      const feed: Feed = createFeed({ definition, client, presenter, observe, log, own: { caller, startAt, onClose } });
+      const feed: Feed = createFeed({
+        ...{ definition, client, presenter, observe, log, own: { caller, startAt, onClose } },
+        isLieFinal: isLieFinal(definition),
+      });
       own.set(feed, definition);
       return feed;
     },
@@ -143,6 +167,9 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
     joined: new JoinedItems(),
     figures: (definition) => entries.get(definition)?.feed.figures(),
     head: (definition) => entryOf(definition).askHead(),
+    assertBelieved(definition) {
+      if (disbelieved.has(definition)) throw quarantined(definition);
+    },
     close() {
       stopListening();
       for (const feed of [...[...entries.values()].map((entry) => entry.feed), ...own.keys()]) feed.close();

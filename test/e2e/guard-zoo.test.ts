@@ -111,6 +111,44 @@ describe("under the guard an informer ends with what is there, or with a clear e
   });
 });
 
+test("a resource whose store lied is in quarantine where the configuration says so, and others are not", async (t) => {
+  const mutant = mutants.find(({ name }) => name === "told-twice");
+  const liar = createZoo(() => mutant?.make()[0]?.store as WholeStore, 1);
+  await liar.begin();
+  const gateway = await startTestGateway({ stores: { zoo: liar.served() }, quarantine: true });
+  t.after(() => gateway.stop());
+  const watching = gateway.ask(`${path}?watch=true`);
+  let round = 0;
+  await eventually(
+    async () => {
+      await liar.write(++round, 0);
+      return reasonsIn(gateway).length > 0;
+    },
+    "the guard sees it",
+    { timeoutMs: 60_000 },
+  );
+  assert.match((await watching).text, /"code":410/);
+  const asked = [
+    { path },
+    { path: `${path}?watch=true` },
+    { path: `${path}?resourceVersion=0` },
+    { path: `/apis/${resource.group}/${resource.version}/namespaces/ns/${resource.plural}/z` },
+    { path: `/apis/${resource.group}/${resource.version}/namespaces/ns/${resource.plural}`, method: "POST", body: {} },
+  ];
+  for (const { path: one, ...options } of asked) {
+    const { status, text, headers } = await gateway.ask(one, options);
+    assert.equal(status, 503, `${one}: ${text}`);
+    assert.match(text, /are in quarantine: their store told of its revisions what can't be true/);
+    assert.equal(headers["retry-after"], "5");
+  }
+  const { status } = await gateway.ask(`/apis/${resource.group}/${resource.version}/others`);
+  assert.equal(status, 200);
+  assert.match(
+    (await gateway.ask("/metrics")).text,
+    /^annex_store_feed_state\{.*resource="things".*state="quarantined".*\} 1$/m,
+  );
+});
+
 /** Rounds for an honest store, which is started again at its last; a mutant has as many as it takes. */
 const honestRounds = 20;
 const forgetEvery = 5;

@@ -27,6 +27,8 @@ export interface GatewayOptions {
   readonly rbac?: string;
   /** Default: a minute. */
   readonly bookmarkEveryMs?: number;
+  /** Whether resources whose store lies are served no longer. Default: no. */
+  readonly quarantine?: boolean;
 }
 
 /** An answer, read whole. */
@@ -98,7 +100,10 @@ export async function startTestGateway(options: GatewayOptions): Promise<TestGat
     authentication: { clientCAFile: file("ca.crt", authority.cert) },
     authorization: options.rbac === undefined ? {} : { rbacFiles: [file("rbac.yaml", options.rbac)] },
     shutdown: { deadlineSeconds: 5 },
-    stores: Object.keys(options.stores).map((name) => ({ name, address: socketOf(name) })),
+    stores: Object.keys(options.stores).map((name) => ({
+      ...{ name, address: socketOf(name) },
+      quarantine: options.quarantine ?? false,
+    })),
   };
   const logged: string[] = [];
   const log = pino({ level: "debug" }, { write: (line: string) => logged.push(line) });
