@@ -11,30 +11,32 @@ export interface Load {
   run(): Promise<number>;
 }
 
-/** CPU-seconds for which each load runs before it counts, and for which it counts; they are read in hundredths. */
+/** CPU-seconds for which each load runs before it counts, and of each turn; they are read in hundredths. */
 const warmUpSeconds = 0.6;
-const countedSeconds = 1;
-const turns = 5;
+const turnSeconds = 0.2;
+/** Odd, so that one is in the middle. */
+const turns = 9;
 
-/** Gives the microseconds that an operation of each load costs. */
+/**
+ * Gives the microseconds that an operation of each load costs: those of its turn in the middle, so that a collection of
+ * the whole heap, or of somebody else's, counts as the one turn that it is.
+ */
 export async function costsByTurns(loads: readonly Load[]): Promise<readonly number[]> {
   for (const load of loads) await runFor(load, warmUpSeconds);
-  const totals = loads.map(() => ({ operations: 0, seconds: 0 }));
+  const costs: number[][] = loads.map(() => []);
   for (let turn = 0; turn < turns; turn++) {
     for (const [index, load] of loads.entries()) {
-      const { operations, seconds } = await runFor(load, countedSeconds / turns);
-      const total = totals[index] as Spent;
-      total.operations += operations;
-      total.seconds += seconds;
+      const { operations, seconds } = await runFor(load, turnSeconds);
+      costs[index]?.push((seconds / operations) * 1e6);
     }
   }
-  return totals.map(({ operations, seconds }) => (seconds / operations) * 1e6);
+  return costs.map((those) => those.toSorted((one, other) => one - other)[turns >> 1] as number);
 }
 
 /** So many operations have cost so many CPU-seconds. */
 export interface Spent {
-  operations: number;
-  seconds: number;
+  readonly operations: number;
+  readonly seconds: number;
 }
 
 /** Runs a load until it has cost at least so many CPU-seconds. */
