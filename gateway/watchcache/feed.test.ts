@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { definitionWith, versionWith } from "../apimachinery/resource.fixture.ts";
 import type { StatusError } from "../apimachinery/status.ts";
 import type { ResourceClient, StoredObject, StoreEvent, WatchFrame } from "../registry/registry.ts";
-import { createFeed, type FeedEvent, type FeedOptions } from "./feed.ts";
+import { createFeed, type FeedOptions } from "./feed.ts";
+import type { FeedEvent } from "./feed-event.ts";
 
 const capabilities = { ...definitionWith().capabilities, previousObject: false };
 const definition = definitionWith({ versions: [versionWith()], capabilities });

@@ -6,7 +6,6 @@
  * passed its limit, or the store lied and lies are final: 503), `closed`. Only lost history, a new epoch or a store that lies ends subscribers
  * with 410; only closing ends them without an error.
  */
-import { ownBytes } from "../apimachinery/own-bytes.ts";
 import { pause } from "../apimachinery/pause.ts";
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
 import {
@@ -19,30 +18,21 @@ import {
 import type {
   CallContext,
   ListPage,
-  ObjectKey,
   ReadAt,
   ResourceClient,
   StoredObject,
   StoreEvent,
   WatchFrame,
 } from "../registry/registry.ts";
-import { CachedObject, type Presenter } from "./cached-object.ts";
+import type { CachedObject, Presenter } from "./cached-object.ts";
+import { type FeedEvent, feedEventMaker, keyOf } from "./feed-event.ts";
 import { assertEpochStart, assertMark, assertNext, assertProgress, StoreLied } from "./guard.ts";
+import { type History, type Mark, nobody, readHistory } from "./history.ts";
 import { compareKeys } from "./key-order.ts";
 import { KeyTree } from "./key-tree.ts";
 import { createPulse, polledWatch } from "./polled-watch.ts";
 import { Ring } from "./ring.ts";
 import { type State, States } from "./states.ts";
-
-/** One change: `before` is undefined for a creation, `after` for a removal. */
-export interface FeedEvent {
-  readonly revision: bigint;
-  readonly cost: number;
-  readonly before: CachedObject | undefined;
-  readonly after: CachedObject | undefined;
-  /** The last state, under the revision of this change: what DELETED shows. */
-  readonly gone: CachedObject;
-}
 
 /** Who is told of changes. Called in one turn of the event loop, never re-entered. */
 export interface Subscriber {
@@ -136,8 +126,6 @@ export interface FeedOptions {
 
 /** History: kube-apiserver's largest ring, and bytes so that a resource of 1 MB objects stays small. */
 const ringLimits = { maxEvents: 102_400, maxBytes: 64 * 1024 * 1024 };
-/** What an event costs beside the bytes of its objects: itself, two states with a view each, and their buffers. */
-const eventBytes = 1536;
 /** Bytes of one resource's copy, unless told otherwise: past it everything else would be crowded out. */
 const defaultMaxCopyBytes = 1024 * 1024 * 1024;
 /** Nothing but fewer objects helps, which takes its time. */
@@ -157,24 +145,9 @@ const maxBackoffMs = 2_000;
 const fillPage = 500;
 /** A page, or the history before it, that takes longer has failed. */
 const fillCallMs = 30_000;
-/** Revisions before the mark whose events are read at the start: minutes of a busy resource. */
-const backfillRevisions = 10_000n;
-
 /** The copy passed its limit. */
 class CopyTooLarge extends Error {
   override readonly name = "CopyTooLarge";
-}
-
-/** Where a list was. */
-interface Mark {
-  readonly revision: bigint;
-  readonly epoch: string;
-}
-
-/** Every event after `floor` up to a mark. */
-interface History {
-  readonly floor: bigint;
-  readonly events: readonly FeedEvent[];
 }
 
 /** See polled-watch.ts. */
@@ -192,6 +165,7 @@ interface Waiter {
 export function createFeed(options: FeedOptions): Feed {
   const { definition, client, presenter, own, observe, log, maxCopyBytes = defaultMaxCopyBytes } = options;
   const isLieFinal = options.isLieFinal ?? (() => false);
+  const make = feedEventMaker(presenter);
   const about = { resource: definition.plural, group: definition.group };
   const stop = new AbortController();
   const subscribers = new Set<Subscriber>();
@@ -288,7 +262,7 @@ export function createFeed(options: FeedOptions): Feed {
       assertMark(page, mark?.revision);
       mark ??= { revision: page.revision, epoch: page.epoch };
       for (const item of page.items) {
-        found.set(keyOf(item), cachedObject(item));
+        found.set(keyOf(item), make.object(item));
         bytes += item.json.length;
       }
       if (bytes > maxCopyBytes) throw new CopyTooLarge();
@@ -324,61 +298,12 @@ export function createFeed(options: FeedOptions): Feed {
     throw tooManyRequests(`the store of ${definition.plural} begins a new epoch`, 1);
   }
 
-  /**
-   * Reads what happened before the copy's mark, so that a client of a gateway that was restarted
-   * resumes as if nothing had been. Undefined: the store can't tell, and watches begin at the mark.
-   */
+  /** Only for everybody's copy: a watch of its own is told nothing of before. */
   async function backfill(mark: Mark): Promise<History | undefined> {
-    const { resume, previousObject, hookConvert } = definition.capabilities;
-    if (own !== undefined || !resume || !previousObject || hookConvert || mark.revision <= 1n) return undefined;
-    const floor = mark.revision > backfillRevisions ? mark.revision - backfillRevisions : 1n;
-    const { lastChange } = await client.currentRevision({ ...nobody, timeoutMs: fillCallMs, signal: stop.signal });
-    // A quiet resource has no event to wait for.
-    const until = lastChange !== undefined && lastChange < mark.revision ? lastChange : mark.revision;
-    const history = await historyBetween(floor, until, mark.epoch);
-    if (!("oldestResumable" in history)) return history;
-    const { oldestResumable } = history;
-    if (oldestResumable === 0n || oldestResumable >= mark.revision) return undefined;
-    const second = await historyBetween(oldestResumable, until, mark.epoch);
-    return "oldestResumable" in second ? undefined : second;
-  }
-
-  /** Reads the events after `floor` up to and with `until`. */
-  async function historyBetween(
-    floor: bigint,
-    until: bigint,
-    ofEpoch: string,
-  ): Promise<History | { readonly oldestResumable: bigint }> {
-    if (until <= floor) return { floor, events: [] };
-    const late = AbortSignal.any([stop.signal, AbortSignal.timeout(fillCallMs)]);
-    const events: FeedEvent[] = [];
-    const last = new Map<string, CachedObject>();
-    let reached = floor;
-    for await (const frame of client.watch({
-      after: floor,
-      epoch: ofEpoch,
-      previous: true,
-      caller: undefined,
-      signal: late,
-    })) {
-      if (frame.frame === "expired") return { oldestResumable: frame.oldestResumable };
-      if (frame.frame === "progress") reached = frame.revision;
-      if (frame.frame !== "events") continue;
-      for (const change of frame.events) {
-        assertNext(change, reached);
-        reached = change.object.revision;
-        if (reached > until) break;
-        const { previous } = change;
-        const key = keyOf(change.object);
-        const before = last.get(key) ?? (previous && cachedObject(previous));
-        const put = change.type === "put" ? cachedObject(change.object) : undefined;
-        if (put === undefined) last.delete(key);
-        else last.set(key, put);
-        events.push(feedEvent(change, before, put));
-      }
-      if (reached >= until) break;
-    }
-    return { floor, events };
+    const { signal } = stop;
+    return own === undefined
+      ? await readHistory(mark, { definition, client, make, timeoutMs: fillCallMs, signal })
+      : undefined;
   }
 
   /** A page of everything. */
@@ -431,8 +356,8 @@ export function createFeed(options: FeedOptions): Feed {
       assertNext(change, revision);
       const key = keyOf(change.object);
       const before = objects.get(key);
-      const after = change.type === "put" ? cachedObject(change.object) : undefined;
-      const event = feedEvent(change, before, after);
+      const after = change.type === "put" ? make.object(change.object) : undefined;
+      const event = make.event(change, before, after);
       objects = after === undefined ? objects.without(key) : objects.with(key, after);
       copyBytes += (after?.stored.json.length ?? 0) - (before?.stored.json.length ?? 0);
       revision = change.object.revision;
@@ -484,23 +409,6 @@ export function createFeed(options: FeedOptions): Feed {
     const ended = [...subscribers];
     subscribers.clear();
     for (const subscriber of ended) subscriber.end(status);
-  }
-
-  function cachedObject(stored: StoredObject): CachedObject {
-    return new CachedObject({ ...stored, json: ownBytes(stored.json) }, stored.revision, presenter);
-  }
-
-  function feedEvent(change: StoreEvent, before: CachedObject | undefined, after: CachedObject | undefined): FeedEvent {
-    const { revision: at, json } = change.object;
-    // What came is a part of a message, which would be kept whole.
-    const { stored: last } = before ?? after ?? cachedObject(change.object);
-    return {
-      revision: at,
-      cost: eventBytes + json.length + (before?.stored.json.length ?? 0),
-      before,
-      after,
-      gone: new CachedObject(last, at, presenter),
-    };
   }
 
   function settleReady(error: StatusError | undefined): void {
@@ -594,12 +502,6 @@ export function quarantined({ plural }: ResourceDefinition): StatusError {
   const what = `${plural} are in quarantine: their store told of its revisions what can't be true`;
   return serviceUnavailable(what, unbelievableRetrySeconds);
 }
-
-/** Gives the key of the copy. Kubernetes' order is that of whole keys: `a-b/x` comes before `a/x`. */
-export const keyOf = (object: ObjectKey): string => `${object.namespace}/${object.name}`;
-
-/** The gateway asks for itself. */
-export const nobody = { requestId: "", user: undefined, userAgent: "", clientVersion: "" };
 
 /**
  * What a watch is told while the copy can't be filled. Kubernetes' cacher answers 429 then, and client-go goes

@@ -18,6 +18,7 @@
  * Source: the contract's rules 2 to 4 (proto/annex/store/v1/store.proto).
  */
 import { type ListPage, type StoredObject, type StoreEvent, uidIn, type WatchFrame } from "../registry/registry.ts";
+import { keyOf } from "./feed-event.ts";
 import { assertMark, assertProgress, StoreLied } from "./guard.ts";
 
 /** What is told, as of its last frame. */
@@ -90,8 +91,6 @@ async function pollOnce(list: PolledWatchOptions["list"], before: Known): Promis
   } while (continueToken.length > 0);
   return { epoch: first.epoch, mark: first.revision, lastMark: page.revision, keys, changed };
 }
-
-const keyOf = ({ namespace, name }: StoredObject): string => `${namespace}/${name}`;
 
 /** A delete that is yet to get its revision. */
 interface Removal {

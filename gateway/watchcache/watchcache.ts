@@ -12,21 +12,15 @@ import type { ResourceDefinition } from "../apimachinery/resource.ts";
 import { expired } from "../apimachinery/status.ts";
 import type { CallContext, ReadAt, Registry } from "../registry/registry.ts";
 import type { Presenter } from "./cached-object.ts";
-import {
-  createFeed,
-  type Feed,
-  type FeedFigures,
-  type FeedOptions,
-  nobody,
-  type ObserveFeed,
-  quarantined,
-} from "./feed.ts";
+import { createFeed, type Feed, type FeedFigures, type FeedOptions, type ObserveFeed, quarantined } from "./feed.ts";
+import { nobody } from "./history.ts";
 import { JoinedItems } from "./joined-items.ts";
 import { type AskHead, createSharedHead } from "./shared-head.ts";
 import type { State } from "./states.ts";
 
 export type { CachedObject, Presenter } from "./cached-object.ts";
-export { type Feed, type FeedEvent, type FeedFigures, keyOf, type ObserveFeed, type Subscriber } from "./feed.ts";
+export type { Feed, FeedFigures, ObserveFeed, Subscriber } from "./feed.ts";
+export { type FeedEvent, keyOf } from "./feed-event.ts";
 export { compareKeys } from "./key-order.ts";
 export type { KeyRange, KeyTree } from "./key-tree.ts";
 export type { State } from "./states.ts";

@@ -132,6 +132,7 @@ export const textOf = (entries: readonly (readonly [string, string])[] | string[
     .map((entry) => entry.join(" "))
     .sort()
     .join("\n");
+
 /** Gives the state that a store lists. */
 export const stateOf = (items: readonly StoredObject[]) =>
   textOf(items.map(({ namespace, name, revision }) => [`${namespace}/${name}`, String(revision)]));
