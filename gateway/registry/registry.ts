@@ -382,8 +382,8 @@ type Claim = Pick<ResourceDefinition, "group" | "plural">;
 
 const isSameClaim = (one: Claim, other: Claim) => one.group === other.group && one.plural === other.plural;
 
-/** Whether only the addresses of a store differ. */
+/** Whether the connections to a store can stay: only its addresses differ, or what is thought of lies. */
 function isReachedAlike(one: StoreConfig, other: StoreConfig): boolean {
-  const rest = ({ addresses: _, ...how }: StoreConfig) => JSON.stringify(how);
+  const rest = ({ addresses: _, quarantine: __, ...how }: StoreConfig) => JSON.stringify(how);
   return rest(one) === rest(other);
 }
