@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import {
   create,
@@ -166,4 +167,18 @@ test("what the codec doesn't know goes the generic way: a message in itself, flo
   assert.deepEqual(decodeMessage(FileDescriptorProtoSchema, encoded), fromBinary(FileDescriptorProtoSchema, encoded));
   const wrong = { revision: -1n } as MessageInitShape<typeof StoredObjectSchema>;
   assert.throws(() => encodeMessage(StoredObjectSchema, wrong), /revision/);
+});
+
+test("where Node may make no code from texts, messages go the generic way", () => {
+  const [codec, store] = [
+    import.meta.resolve("./codec.ts"),
+    import.meta.resolve("../../gen/annex/store/v1/object_pb.js"),
+  ];
+  const script = `
+    import { decodeMessage, encodeMessage } from ${JSON.stringify(codec)};
+    import { StoredObjectSchema } from ${JSON.stringify(store)};
+    const { chunks } = encodeMessage(StoredObjectSchema, { uid: "u" });
+    process.stdout.write(decodeMessage(StoredObjectSchema, Buffer.concat(chunks)).uid);`;
+  const args = ["--disallow-code-generation-from-strings", "--input-type=module", "--eval", script];
+  assert.equal(execFileSync(process.execPath, args, { encoding: "utf8" }), "u");
 });
