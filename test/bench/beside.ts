@@ -1,5 +1,4 @@
 /** What others feel of a load: a small read again and again beside it, and the gateway's event loop. */
-
 import type { Figure } from "./row.ts";
 import type { LoopReading, Subject } from "./subject.ts";
 
