@@ -229,6 +229,7 @@ function withoutAges(given: JsonValue): JsonValue {
   return { ...given, rows };
 }
 
+/** Of seconds, or of years: an answer that was recorded is compared on other days. */
 function isAge(cell: JsonValue): boolean {
-  return typeof cell === "string" && (/^\d{1,2}s$/.test(cell) || time.test(cell));
+  return typeof cell === "string" && (/^(\d{1,2}s|\d+y(\d+d)?)$/.test(cell) || time.test(cell));
 }
