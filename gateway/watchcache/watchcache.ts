@@ -71,8 +71,8 @@ export interface WatchCacheOptions extends Pick<FeedOptions, "log"> {
   readonly quarantines?: (definition: ResourceDefinition) => boolean;
 }
 
-/** A call for the head that takes longer has failed. */
-const headTimeoutMs = 10_000;
+/** A call for the head that takes longer has failed. Longer than a breaker needs to find that nobody answers, which is a 503. */
+const headTimeoutMs = 30_000;
 /** How long a read of the latest state waits for the copy before it asks the store: the copy is near, or broken. */
 const freshWaitMs = 1_000;
 
