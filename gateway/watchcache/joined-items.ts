@@ -4,8 +4,9 @@
  *   a leaf of the copy:  a  b  c  d …      its pieces:  ,a,b,c │ ,d…
  *
  * To join a list anew for each request costs more than to encrypt and send it, and to write it object by
- * object costs a record and a system call for each. A write replaces one leaf, so a list after it joins
- * one leaf again. What was not listed for the longest time is let go first.
+ * object costs a record and a system call for each. A write replaces one leaf, and a list after it joins the
+ * piece that has the object; the leaf's others are found by their first objects. What was not listed for the
+ * longest time is let go first.
  */
 
 import { Recent } from "../apimachinery/recent.ts";
@@ -22,31 +23,32 @@ const maxKeptBytes = 32 * 1024 * 1024;
 
 const comma = Buffer.from(",");
 
-/** Some objects of a leaf. */
+/** Objects of a leaf that follow one another. */
 interface Piece {
-  /** Index of its first object. */
-  readonly first: number;
+  readonly version: string;
+  readonly objects: readonly CachedObject[];
   /** Where each object begins, with its comma, and where the last one ends. */
   readonly starts: readonly number[];
   /** One buffer, or a comma and the bytes of one large object. */
   readonly buffers: readonly Uint8Array[];
 }
 
-/** A leaf's objects. */
-interface Joined {
-  readonly version: string;
-  readonly pieces: readonly Piece[];
-}
-
 /** Keeps what was joined. */
 export class JoinedItems {
-  /** By the leaf's own array. */
-  readonly #kept = new Recent<readonly CachedObject[], Joined>(maxKeptBytes);
+  /** By the first object. */
+  readonly #kept = new Recent<CachedObject, Piece>(maxKeptBytes);
+  /** The objects of a leaf's pieces, by the leaf's own array. */
+  readonly #parts = new WeakMap<readonly CachedObject[], readonly (readonly CachedObject[])[]>();
 
   /** Gives a run's bytes as clients of the version see them, a comma before each object, if they are kept. */
   known(version: ResourceVersionDefinition, run: Run<CachedObject>): readonly Uint8Array[] | undefined {
-    const joined = this.#kept.get(run.values);
-    return joined?.version === version.name ? cut(joined, run) : undefined;
+    const pieces: Piece[] = [];
+    for (const objects of this.#parts.get(run.values) ?? []) {
+      const piece = this.#kept.get(objects[0] as CachedObject);
+      if (piece?.objects !== objects || piece.version !== version.name) return undefined;
+      pieces.push(piece);
+    }
+    return pieces.length === 0 ? undefined : cut(pieces, run);
   }
 
   /**
@@ -58,49 +60,77 @@ export class JoinedItems {
     run: Run<CachedObject>,
     turnIfDue: () => Promise<void> | undefined,
   ): Promise<readonly Uint8Array[]> {
+    const { values } = run;
     const pieces: Piece[] = [];
     let parts: Uint8Array[] = [];
     let starts = [0];
-    let kept = 0;
+    const joinedBytes = () => starts.at(-1) as number;
+    const add = (objects: readonly CachedObject[], ends: readonly number[], buffers: readonly Uint8Array[]) =>
+      pieces.push({ version: version.name, objects, starts: ends, buffers });
     const flush = (next: number) => {
-      const bytes = starts.at(-1) as number;
-      if (bytes > 0) pieces.push({ first: next - starts.length + 1, starts, buffers: [joinedOnce(parts, bytes)] });
-      kept += bytes;
+      const objects = values.slice(next - starts.length + 1, next);
+      if (objects.length > 0) add(objects, starts, [joinedOnce(parts, joinedBytes())]);
       parts = [];
       starts = [0];
     };
-    for (const [index, object] of run.values.entries()) {
+    for (let index = 0; index < values.length; index++) {
+      const object = values[index] as CachedObject;
+      const known = this.#found(version, values, index);
+      // A short piece is joined with what stands before it.
+      if (known !== undefined && (starts.length === 1 || joinedBytes() + bytesOf(known) >= pieceBytes)) {
+        flush(index);
+        pieces.push(known);
+        index += known.objects.length - 1;
+        continue;
+      }
       const large = object.prepare(version);
       if (large !== undefined) await large;
       const { json } = object.view(version);
       const isLarge = json.length >= largeBytes;
-      if (isLarge || (starts.at(-1) as number) + json.length >= pieceBytes) flush(index);
-      if (isLarge) {
-        pieces.push({ first: index, starts: [0, 1 + json.length], buffers: [comma, json] });
-        // Not copied, but held when the copy has let it go.
-        kept += json.length;
-      } else {
+      if (isLarge || joinedBytes() + json.length >= pieceBytes) flush(index);
+      if (isLarge) add([object], [0, 1 + json.length], [comma, json]);
+      else {
         parts.push(comma, json);
-        starts.push((starts.at(-1) as number) + 1 + json.length);
+        starts.push(joinedBytes() + 1 + json.length);
       }
       const due = turnIfDue();
       if (due !== undefined) await due;
     }
-    flush(run.values.length);
-    const joined = { version: version.name, pieces };
-    this.#kept.set(run.values, joined, kept);
-    return cut(joined, run);
+    flush(values.length);
+    // What isn't copied counts too: it is held when the copy has let it go.
+    for (const piece of pieces) this.#kept.set(piece.objects[0] as CachedObject, piece, bytesOf(piece));
+    this.#parts.set(
+      values,
+      pieces.map(({ objects }) => objects),
+    );
+    return cut(pieces, run);
+  }
+
+  /** Gives a piece of what a leaf has from an index on, unless it is so short that it had better grow. */
+  #found(version: ResourceVersionDefinition, values: readonly CachedObject[], index: number): Piece | undefined {
+    const piece = this.#kept.get(values[index] as CachedObject);
+    if (piece?.version !== version.name) return undefined;
+    const { objects } = piece;
+    const isLast = index + objects.length === values.length;
+    if (!isLast && bytesOf(piece) < pieceBytes / 2) return undefined;
+    return objects.every((object, offset) => object === values[index + offset]) ? piece : undefined;
   }
 }
 
+function bytesOf({ starts }: Piece): number {
+  return starts.at(-1) as number;
+}
+
 /** Gives what a run has of its leaf. */
-function cut({ pieces }: Joined, { first, end }: Run<CachedObject>): readonly Uint8Array[] {
-  return pieces.flatMap((piece) => {
-    const from = Math.max(first - piece.first, 0);
-    const to = Math.min(end - piece.first, piece.starts.length - 1);
+function cut(pieces: readonly Piece[], { first, end }: Run<CachedObject>): readonly Uint8Array[] {
+  let next = 0;
+  return pieces.flatMap(({ objects, starts, buffers }) => {
+    const from = Math.max(first - next, 0);
+    const to = Math.min(end - next, objects.length);
+    next += objects.length;
     if (from >= to) return [];
-    if (from === 0 && to === piece.starts.length - 1) return piece.buffers;
-    return piece.buffers.map((buffer) => buffer.subarray(piece.starts[from], piece.starts[to]));
+    if (from === 0 && to === objects.length) return buffers;
+    return buffers.map((buffer) => buffer.subarray(starts[from], starts[to]));
   });
 }
 
