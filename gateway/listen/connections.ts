@@ -51,6 +51,8 @@ const tcpKeepAliveMs = 180_000;
 const sweepMs = 5_000;
 /** A drain looks this often if it is over. */
 const drainPollMs = 20;
+/** Turns before a connection is taken as quiet: in them is read what came while this process was held up. */
+const readTurns = 3;
 /** Turns of the event loop for what waits to be accepted: one connection a turn, and the longest queue that there is. */
 const maxAcceptTurns = 4096;
 /** Turns without a new connection after which none waits: the first one's look at the sockets may be older than the drain. */
@@ -124,6 +126,7 @@ export function createConnections(server: TlsServer, times: ConnectionTimes): Co
       while (sockets.size > 0 && performance.now() < began + deadlineMs) {
         closeQuiet([...peers.values(), ...handshakes.values()], times.quietMs);
         await new Promise<void>((resolve) => setTimeout(resolve, drainPollMs));
+        for (let turn = 0; turn < readTurns; turn++) await setImmediate();
       }
       clearInterval(sweep);
       for (const peer of peers.values()) peer.destroy();
