@@ -112,9 +112,10 @@ test("jsonParser() names each path once, and at most 100", () => {
 
 test("jsonParser() doesn't spell a deep path for each of its duplicates", () => {
   const inner = `{${'"x":1,'.repeat(100_000)}"x":1}`;
-  const started = performance.now();
+  const before = process.cpuUsage();
   assert.equal(duplicatesOf(`${'{"a":'.repeat(9_000)}${inner}${"}".repeat(9_000)}`).length, 1);
-  assert.ok(performance.now() - started < 2_000);
+  const ms = process.cpuUsage(before).user / 1000;
+  assert.ok(ms < 2_000, `${ms} ms`);
 });
 
 test("syntax errors carry Go's words", () => {
