@@ -21,6 +21,7 @@ import {
 import { GetRequestSchema, GetResponseSchema, StoreService } from "../../gen/annex/store/v1/store_pb.js";
 import { badRequest, type GetCall, type ServedStore, type Store, serveStore } from "../../stores/sdk/sdk.ts";
 import { contractResources, resource } from "../contract/contract.testing.ts";
+import { eventually } from "../support/eventually.ts";
 
 const maxMessageBytes = 64 * 1024 * 1024;
 const key = (name: string) => ({ namespace: "ns", name });
@@ -92,13 +93,11 @@ describe("a session", () => {
 
   /** Until calls no longer go one RPC at a time. */
   async function untilBySession(): Promise<void> {
-    for (const until = performance.now() + 5_000; performance.now() < until; ) {
+    await eventually(async () => {
       rpcs.length = 0;
       await get("warm-up").catch(() => {});
-      if (rpcs.length === 0) return;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    assert.fail("no session was opened");
+      return rpcs.length === 0;
+    }, "a session is opened");
   }
 
   test("carries thousands of calls at once, answered in any order, and none as an RPC of its own", async () => {
@@ -131,16 +130,14 @@ describe("a session", () => {
   test("passes on a call's deadline and its cancellation, and goes on", async () => {
     const stop = new AbortController();
     const cancelled = errorOf(get("hangs", { signal: stop.signal }));
-    const late = errorOf(get("hangs", { timeoutMs: 50 }));
+    // Long enough for the store to be asked first, on a busy machine too.
+    const late = errorOf(get("hangs", { timeoutMs: 1_000 }));
     await untilHanging(2);
     stop.abort();
     assert.equal((await cancelled).code, Code.Canceled);
     assert.equal((await late).code, Code.DeadlineExceeded);
-    for (const until = performance.now() + 2_000; performance.now() < until; ) {
-      if (asked.filter(({ name, signal }) => name === "hangs" && signal.aborted).length === 2) break;
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-    assert.ok(asked.every(({ name, signal }) => name !== "hangs" || signal.aborted));
+    const hanging = asked.filter(({ name }) => name === "hangs");
+    await eventually(() => hanging.every(({ signal }) => signal.aborted), "both are over for the store too");
     assert.equal((await get("object-1")).object?.json.length, 1);
   });
 
@@ -164,12 +161,12 @@ describe("a session", () => {
       assert.ok(error instanceof SessionBroken);
       assert.equal(error.code, Code.Unavailable);
     }
-    assert.ok(performance.now() - since < 1_000);
+    assert.ok(performance.now() - since < 10_000, "not when no ping is answered, which takes twenty seconds");
     await untilBySession();
   });
 
   test("is left when the store stops: calls in flight are answered, later ones are refused", async () => {
-    const inFlight = errorOf(get("hangs", { timeoutMs: 200 }));
+    const inFlight = errorOf(get("hangs", { timeoutMs: 1_000 }));
     await untilHanging(1);
     const stopped = served.stop();
     assert.equal((await inFlight).code, Code.DeadlineExceeded);
@@ -253,11 +250,7 @@ describe("a session", () => {
   });
 
   async function untilHanging(count: number): Promise<void> {
-    for (const until = performance.now() + 5_000; performance.now() < until; ) {
-      if (asked.filter(({ name }) => name === "hangs").length >= count) return;
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-    assert.fail("the store was not asked");
+    await eventually(() => asked.filter(({ name }) => name === "hangs").length >= count, "the store is asked");
   }
 });
 

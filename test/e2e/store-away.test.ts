@@ -29,6 +29,9 @@ const post = (name: string) => ({
 /** A connection to a store is given up when it answers no ping for 20 s. */
 const untilConnectionDies = 22_000;
 
+/** Who is answered within this has not waited for the store, of which it takes ten seconds to find that it is away. */
+const atOnceMs = 5_000;
+
 const serves = ["widgets.example.annex.dev"];
 
 function startStore(folder: string) {
@@ -96,12 +99,12 @@ test("a store that hangs hurts only what needs it", async (t) => {
   for (const asked of [{ path: `${widgets}/before` }, { path: widgets }, post("meanwhile")]) {
     const { status, ms } = await client.ask(asked);
     assert.equal(status, 503);
-    assert.ok(ms < 1_000, `${ms} ms`);
+    assert.ok(ms < atOnceMs, `${ms} ms`);
   }
   for (const path of [`${widgets}/before?resourceVersion=0`, "/apis/example.annex.dev/v1", "/openapi/v3", "/readyz"]) {
     const { status, ms } = await client.ask({ path });
     assert.equal(status, 200, path);
-    assert.ok(ms < 1_000, `${path}: ${ms} ms`);
+    assert.ok(ms < atOnceMs, `${path}: ${ms} ms`);
   }
   await new Promise<void>((resolve) => setTimeout(resolve, stoppedAt + untilConnectionDies - performance.now()));
 
