@@ -109,8 +109,10 @@ async function useHonest(gateway: TestGateway, name: string): Promise<void> {
   );
   const removed = await gateway.ask(`${things}/${name}`, { method: "DELETE", signal: signal() });
   assert.equal(removed.status, 200, removed.text);
-  const { text } = await gateway.ask(`${things}?watch=true&timeoutSeconds=1&resourceVersion=${revision}`, {
-    signal: AbortSignal.timeout(answerMs),
+  const seen = new AbortController();
+  const { text } = await gateway.ask(`${things}?watch=true&resourceVersion=${revision}`, {
+    signal: AbortSignal.any([seen.signal, signal()]),
+    onText: () => seen.abort(),
   });
   const events = text
     .split("\n")
