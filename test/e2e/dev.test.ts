@@ -12,6 +12,7 @@ import { after, before, describe, test } from "node:test";
 import { parse } from "yaml";
 import { annexBin } from "../support/checkout.ts";
 import { type Dev, startDev } from "../support/dev.ts";
+import { eventually } from "../support/eventually.ts";
 import { runKubectl } from "../support/kubectl.ts";
 import { type Finished, run } from "../support/run.ts";
 
@@ -88,8 +89,7 @@ describe("annex dev", () => {
     const store = dev.storePid();
     process.kill(dev.pid, "SIGKILL");
     await dev.ended;
-    for (const until = performance.now() + 10_000; isAlive(store) && performance.now() < until; ) await pause();
-    assert.equal(isAlive(store), false);
+    await eventually(() => !isAlive(store), "the store has ended");
     dev = await startDev({ data: join(folder, "dev") });
   });
 });
@@ -155,11 +155,8 @@ stores: [{name: lent, address: "unix:lender/store.sock", protocol: connect}]
   const ended = once(child, "close");
   const [first] = (await once(child.stdout.setEncoding("utf8"), "data")) as [string];
   const url = /^ready (https:\S+)\n$/.exec(first)?.[1] ?? "";
-  let status = 0;
-  for (const until = performance.now() + 10_000; status !== 200 && performance.now() < until; ) {
-    ({ status } = await get({ ...dev, url }, "/apis/example.annex.dev/v1/widgets"));
-  }
-  assert.equal(status, 200);
+  const isServed = async () => (await get({ ...dev, url }, "/apis/example.annex.dev/v1/widgets")).status === 200;
+  await eventually(isServed, "the lent store is served");
   child.kill("SIGTERM");
   assert.deepEqual(await ended, [0, null]);
 });
@@ -189,8 +186,4 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-async function pause(): Promise<void> {
-  await new Promise<void>((resolve) => setTimeout(resolve, 20));
 }

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { eventually } from "../../support/eventually.ts";
 import { runKubectl } from "../../support/kubectl.ts";
 import { buildBinaries } from "./binaries.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
@@ -87,7 +88,7 @@ test("buildBinaries() builds nothing twice", async () => {
   const said: string[] = [];
   const { version, path } = await buildBinaries(undefined, (line) => said.push(line));
   assert.equal(said.length, 1);
-  assert.match(said[0] ?? "", new RegExp(`^Kubernetes ${version} built in 0\\.\\d s \\(warm\\), in `));
+  assert.match(said[0] ?? "", new RegExp(`^Kubernetes ${version} built in \\d+\\.\\d s \\(warm\\), in `));
   assert.ok(existsSync(path("kube-apiserver")));
 });
 
@@ -115,20 +116,12 @@ test("startLeashed() ends its program when the one who started it is killed", as
   });
   await once(createInterface({ input: parent.stdout }), "line");
   const file = join(folder, "pid");
-  await until(() => existsSync(file) && readFileSync(file, "utf8").endsWith("\n"));
+  await eventually(() => existsSync(file) && readFileSync(file, "utf8").endsWith("\n"), "it runs");
   const pid = Number(readFileSync(file, "utf8"));
   assert.ok(isAlive(pid));
   parent.kill("SIGKILL");
-  await until(() => !isAlive(pid));
+  await eventually(() => !isAlive(pid), "it has ended");
 });
-
-async function until(isSo: () => boolean): Promise<void> {
-  for (const end = performance.now() + 10_000; performance.now() < end; ) {
-    if (isSo()) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  assert.fail("it did not come about in 10 s");
-}
 
 function isAlive(pid: number): boolean {
   try {
