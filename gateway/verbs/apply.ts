@@ -36,7 +36,7 @@ export async function apply(
       created = current === undefined;
       const word = resourceWord(request.resource);
       if (created && scope.subresource !== "") throw notFound(word, scope.name);
-      const bytes = body.bytes + (current?.json.length ?? 0);
+      const bytes = body.bytes + (current?.bytes ?? 0);
       const merged = await applyBody(request, tools, options, { value: body.value, bytes }, current?.value);
       tellStrictErrors(request, options, body);
       if (current === undefined && uidOf(merged) !== "") {

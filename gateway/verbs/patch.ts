@@ -40,7 +40,7 @@ export async function patch(
     dryRun: options.dryRun,
     async decide(current) {
       if (current === undefined) throw notFound(resourceWord(request.resource), request.info.name);
-      const bytes = current.json.length + body.bytes;
+      const bytes = current.bytes + body.bytes;
       const patched = await takePatched(
         request,
         tools,

@@ -40,10 +40,23 @@ export function present(
   stored: StoredObject,
   revision: bigint,
 ): ObjectView {
+  const value = presentValue(schemaOf, definition, version, stored, revision);
+  return { json: encodeJsonBytes(value), value };
+}
+
+/** Gives the same without its bytes. */
+export function presentValue(
+  schemaOf: SchemaOf,
+  definition: ResourceDefinition,
+  version: ResourceVersionDefinition,
+  stored: StoredObject,
+  revision: bigint,
+): JsonObject {
   const value = asObject(finish(jsonParser(formOf(stored, version))).value, stored);
   coerceMetadata(value, { dropMalformed: true });
   for (const steps of readingSteps(schemaOf, definition, version, value)) finish(steps);
-  return shown(value, definition, version, revision, encodeJsonBytes);
+  stamp(value, definition, version, revision);
+  return value;
 }
 
 /** Gives the same, with turns of the event loop between slices when the object is large. */
@@ -134,17 +147,6 @@ export function shallowCopy(object: JsonObject): JsonObject {
   const copy = newJsonObject();
   for (const key of Object.keys(object)) copy[key] = object[key] as JsonObject;
   return copy;
-}
-
-function shown(
-  value: JsonObject,
-  definition: ResourceDefinition,
-  version: ResourceVersionDefinition,
-  revision: bigint,
-  encode: (value: JsonObject) => Buffer,
-): ObjectView {
-  stamp(value, definition, version, revision);
-  return { json: encode(value), value };
 }
 
 function stamp(

@@ -61,7 +61,7 @@ export async function update(
       const { object } = accepted;
       if (current === undefined) return await creation(request, tools, scope, object, options, body.bytes);
       assertUid(object, current.value, scope);
-      const states = { live: current.value, next: object, bytes: current.json.length + body.bytes };
+      const states = { live: current.value, next: object, bytes: current.bytes + body.bytes };
       const next = await tracked(request, tools, options, states);
       return await nextState(request, tools, scope, next, current.value, options);
     },

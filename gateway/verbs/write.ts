@@ -16,11 +16,12 @@ import { type ObjectKey, type StoredObject, WriteConflict } from "../registry/re
 import { coerceMetadata, type Schema, validateStatusSteps, validateSteps } from "../schema/schema.ts";
 import { withoutManagedFields } from "./fields.ts";
 import { hasEmptyMetadata } from "./intake.ts";
-import { sightOf } from "./ownership.ts";
+import { type Sees, sightOf } from "./ownership.ts";
 import {
   convertingSteps,
   originOf,
   presentInSlices,
+  presentValue,
   readingSteps,
   runSized,
   shallowCopy,
@@ -41,9 +42,14 @@ export type WriteStep =
 /** What became of a write. */
 export interface Written {
   readonly view: ObjectView;
-  /** What was there before; undefined for a creation. */
-  readonly previous: ObjectView | undefined;
   readonly action: WriteStep["action"];
+}
+
+/** An object as it is before a write. */
+export interface Current {
+  readonly value: KubeObject;
+  /** About how large it is. */
+  readonly bytes: number;
 }
 
 /** What a write is made with. */
@@ -53,7 +59,7 @@ export interface WriteRequest {
   /** Default false. */
   readonly isApply?: boolean;
   /** Gives the next state. `current` is undefined if there is no such object. May throw StatusErrors. */
-  readonly decide: (current: ObjectView | undefined) => Promise<WriteStep>;
+  readonly decide: (current: Current | undefined) => Promise<WriteStep>;
 }
 
 /** Gives the surroundings of a write for lifecycle. */
@@ -62,61 +68,108 @@ export function scopeOf(request: VerbRequest, name: string, subresource: WriteSc
 }
 
 /**
- * Applies a write function until it is written.
+ * Applies a write function until it is written: first to the object as the copy has it, as kube-apiserver does.
+ *
+ * The copy may be late, so nothing comes of it but a write at its revision, which the store compares. What is refused,
+ * or left as it is, is so by what the store has.
+ *
  * @throws StatusError what `decide` throws, 404 for an object of another user, 504 at the deadline, and what the store answers.
  */
 export async function applyWrite(request: VerbRequest, tools: VerbTools, write: WriteRequest): Promise<Written> {
-  const client = tools.registry.client(request.resource.definition);
+  const { definition } = request.resource;
+  const client = tools.registry.client(definition);
   const sees = await sightOf(request, tools);
-  let stored = await client.get(write.key, { at: "latest" }, callOf(request));
+  const read = () => client.get(write.key, { at: "latest" }, callOf(request));
+  let stored = write.dryRun ? undefined : tools.watchcache.known(definition, write.key);
+  let isCopy = stored !== undefined;
+  if (!isCopy) stored = await read();
   for (;;) {
     assertInTime(request);
-    const current = stored === undefined ? undefined : await presentInSlices(tools.schemaOf, request.resource, stored);
-    if (current !== undefined && sees?.(current) === false)
-      throw notFound(resourceWord(request.resource), write.key.name);
-    const step = await write.decide(current);
+    const planning = planned(request, tools, write, stored, sees);
+    if (isCopy && (await isFinal(planning))) {
+      const present = await read();
+      isCopy = present?.revision === stored?.revision;
+      stored = present;
+      if (!isCopy) continue;
+    }
+    isCopy = false;
+    const plan = await planning;
     try {
-      return await carryOut(request, tools, write, stored, current, step);
+      return await carryOut(request, tools, write, stored, plan);
     } catch (error) {
       if (error instanceof WriteConflict) {
-        stored = error.current ?? (await client.get(write.key, { at: "latest" }, callOf(request)));
+        stored = error.current ?? (await read());
       } else if (stored !== undefined && error instanceof StatusError && error.status.code === 404) {
         stored = undefined;
       } else if (stored === undefined && error instanceof StatusError && error.status.reason === "AlreadyExists") {
-        stored = await client.get(write.key, { at: "latest" }, callOf(request));
+        stored = await read();
       } else throw error;
     }
   }
 }
 
-async function carryOut(
+/** What is to be done: the object as it is to be written, or what is answered if nothing is. */
+type Plan =
+  | ({ readonly action: "store" } & Storable)
+  | { readonly action: "remove" | "none"; readonly view: ObjectView };
+
+async function planned(
   request: VerbRequest,
   tools: VerbTools,
   write: WriteRequest,
   stored: StoredObject | undefined,
-  current: ObjectView | undefined,
-  step: WriteStep,
-): Promise<Written> {
-  if (step.action === "none" && current !== undefined) return { view: current, previous: current, action: "none" };
-  if (step.action === "none") throw new TypeError("a write can't leave a missing object as it is");
-  const client = tools.registry.client(request.resource.definition);
-  const { key } = write;
-  if (step.action === "remove") {
-    if (stored !== undefined && !write.dryRun) {
-      await client.delete(key, { revision: stored.revision }, callOf(request));
-    }
-    return { view: viewOf(step.next), previous: current, action: "remove" };
+  sees: Sees | undefined,
+): Promise<Plan> {
+  const current = stored && (await currentView(request, tools, stored));
+  if (current !== undefined && sees?.(current) === false)
+    throw notFound(resourceWord(request.resource), write.key.name);
+  const step = await write.decide(current && { value: current.value, bytes: stored?.json.length ?? 0 });
+  if (step.action === "remove") return { action: "remove", view: viewOf(step.next) };
+  if (step.action === "store") {
+    const made = await storable(request, tools, step.next, write);
+    const isThere = !write.dryRun && stored !== undefined && (await isStoredAs(request, step, made.json, stored));
+    if (!isThere) return { action: "store", ...made };
   }
-  const { object, json } = await storable(request, tools, step.next, write);
-  if (write.dryRun) return { view: await triedView(request, tools, object, json), previous: current, action: "store" };
-  if (stored !== undefined && current !== undefined && (await isStoredAs(request, step, json, stored)))
-    return { view: current, previous: current, action: "none" };
+  if (current === undefined) throw new TypeError("a write can't leave a missing object as it is");
+  return { action: "none", view: current };
+}
+
+/** Whether nothing will be written that the store could hold against a revision. */
+async function isFinal(planning: Promise<Plan>): Promise<boolean> {
+  return await planning.then(
+    ({ action }) => action === "none",
+    () => true,
+  );
+}
+
+/** Gives what clients see of an object that is to be changed. The bytes of a small one are made when somebody asks. */
+async function currentView(request: VerbRequest, tools: VerbTools, stored: StoredObject): Promise<ObjectView> {
+  if (stored.json.length >= slicedFromBytes) return await presentInSlices(tools.schemaOf, request.resource, stored);
+  const { definition, version } = request.resource;
+  return viewOf(presentValue(tools.schemaOf, definition, version, stored, stored.revision));
+}
+
+async function carryOut(
+  request: VerbRequest,
+  tools: VerbTools,
+  { key, dryRun }: WriteRequest,
+  stored: StoredObject | undefined,
+  plan: Plan,
+): Promise<Written> {
+  const client = tools.registry.client(request.resource.definition);
+  if (plan.action !== "store") {
+    if (plan.action === "remove" && stored !== undefined && !dryRun)
+      await client.delete(key, { revision: stored.revision }, callOf(request));
+    return plan;
+  }
+  const { action, object, json } = plan;
+  if (dryRun) return { action, view: await triedView(request, tools, object, json) };
   const uid = uidOf(object);
   const written =
     stored === undefined
       ? await client.create(key, uid, json, callOf(request))
       : await client.update(key, uid, json, { revision: stored.revision }, callOf(request));
-  return { view: await answeredView(request, tools, object, json, written), previous: current, action: "store" };
+  return { action, view: await answeredView(request, tools, object, json, written) };
 }
 
 /**

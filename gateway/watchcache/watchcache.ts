@@ -10,9 +10,10 @@
  */
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
 import { expired } from "../apimachinery/status.ts";
-import type { CallContext, ReadAt, Registry } from "../registry/registry.ts";
+import type { CallContext, ObjectKey, ReadAt, Registry, StoredObject } from "../registry/registry.ts";
 import type { Presenter } from "./cached-object.ts";
 import { createFeed, type Feed, type FeedFigures, type FeedOptions, type ObserveFeed, quarantined } from "./feed.ts";
+import { keyOf } from "./feed-event.ts";
 import { nobody } from "./history.ts";
 import { JoinedItems } from "./joined-items.ts";
 import { type AskHead, createSharedHead } from "./shared-head.ts";
@@ -40,6 +41,11 @@ export interface WatchCache {
    *   store for its head throws.
    */
   read(definition: ResourceDefinition, at: ReadAt): State | undefined | Promise<State | undefined>;
+  /**
+   * Gives an object as the copy has it, however late it is. Undefined: it hasn't, or nobody has asked for a copy, or
+   * its store isn't followed.
+   */
+  known(definition: ResourceDefinition, key: ObjectKey): StoredObject | undefined;
   /** Gives the store's head as of no earlier than now; those who ask at once share one call. */
   head(definition: ResourceDefinition): ReturnType<AskHead>;
   /** The bytes of lists, joined once for all. */
@@ -157,6 +163,11 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
         case "latest":
           return latest(entry);
       }
+    },
+    known(definition, key) {
+      const isFollowed = isCacheable(definition) && definition.polledWatchMs === 0;
+      const feed = isFollowed ? entries.get(definition)?.feed : undefined;
+      return feed?.isFollowing === true ? feed.state()?.objects.get(keyOf(key))?.stored : undefined;
     },
     joined: new JoinedItems(),
     figures: (definition) => entries.get(definition)?.feed.figures(),
