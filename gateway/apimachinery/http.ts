@@ -40,8 +40,8 @@ export interface HttpRequest {
 
 /** Takes the bytes of a stream, in order. Writing after `closed` is a no-op. */
 export interface ByteSink {
-  /** Hands bytes to the socket. False: more is queued than the socket took; wait for `onDrain`. */
-  write(bytes: Uint8Array): boolean;
+  /** Hands frames to the socket, in order. False: more is queued than the socket took; wait for `onDrain`. */
+  write(frames: readonly Uint8Array[]): boolean;
   /** Bytes handed over that the socket has not taken. */
   readonly queuedBytes: number;
   readonly closed: boolean;

@@ -5,7 +5,7 @@
  * nothing for too long. Any write that the socket took counts as reading: a watch that is written to
  * all the time never drains whole.
  *
- * The same bytes go to a thousand watchers: over HTTP/1.1 they are made a chunk once, and each client costs
+ * The same frames go to a thousand watchers: they are joined once, over HTTP/1.1 to a chunk, and each client costs
  * one write to its socket. The response would make a chunk's three writes of them each time.
  * Source: RFC 9112 section 7.1.
  */
@@ -54,12 +54,11 @@ export function createSink(
   }
 
   return {
-    write(bytes) {
+    write(frames) {
+      if (isClosed) return true;
+      const bytes = socket === undefined ? joinedOnce(joins, frames, joined) : joinedOnce(chunks, frames, chunkOf);
       // A chunk of nothing would be the last one.
-      if (isClosed || bytes.length === 0) return true;
-      if (socket === undefined ? (reply as ServerResponse).write(bytes, taken) : socket.write(chunkOf(bytes), taken)) {
-        return true;
-      }
+      if (bytes.length === 0 || wire.write(bytes, taken)) return true;
       watchStall();
       return false;
     },
@@ -90,17 +89,41 @@ export function createSink(
   };
 }
 
-/** What was made a chunk. */
-const chunks = new TurnMap<Uint8Array, Buffer>();
+/** What frames were made, by the first of them. */
+type Joins = TurnMap<Uint8Array, { readonly frames: readonly Uint8Array[]; readonly bytes: Uint8Array }>;
 
-function chunkOf(bytes: Uint8Array): Buffer {
-  const known = chunks.get(bytes);
-  if (known !== undefined) return known;
-  const chunk = Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, lineEnd]);
-  chunks.set(bytes, chunk);
-  return chunk;
+const joins: Joins = new TurnMap();
+const chunks: Joins = new TurnMap();
+
+/** Gives what was made of the same frames in this turn, or makes it. */
+function joinedOnce(
+  made: Joins,
+  frames: readonly Uint8Array[],
+  make: (frames: readonly Uint8Array[]) => Uint8Array,
+): Uint8Array {
+  const [first] = frames;
+  if (first === undefined) return nothing;
+  const known = made.get(first);
+  if (known?.frames.length === frames.length && known.frames.every((frame, index) => frame === frames[index])) {
+    return known.bytes;
+  }
+  const bytes = make(frames);
+  made.set(first, { frames, bytes });
+  return bytes;
 }
 
+function joined(frames: readonly Uint8Array[]): Uint8Array {
+  return frames.length === 1 ? (frames[0] as Uint8Array) : Buffer.concat(frames);
+}
+
+/** Of nothing: nothing. */
+function chunkOf(frames: readonly Uint8Array[]): Buffer {
+  let length = 0;
+  for (const frame of frames) length += frame.length;
+  return length === 0 ? nothing : Buffer.concat([Buffer.from(`${length.toString(16)}\r\n`), ...frames, lineEnd]);
+}
+
+const nothing = Buffer.alloc(0);
 const lineEnd = Buffer.from("\r\n");
 
 /** Gives the connection of a reply whose head is out on it and says that chunks follow. */

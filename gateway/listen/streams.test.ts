@@ -51,11 +51,11 @@ for (const protocol of ["1.1", "2.0"] as const) {
       const [sink] = sinks as [ByteSink];
       let closes = 0;
       sink.onClose(() => closes++);
-      assert.equal(sink.write(Buffer.from("one\n")), true);
+      assert.equal(sink.write([Buffer.from("one\n")]), true);
       assert.equal(String((await once(incoming, "data"))[0]), "one\n");
       sink.end();
       sink.end();
-      assert.equal(sink.write(Buffer.from("late")), true);
+      assert.equal(sink.write([Buffer.from("late")]), true);
       await once(incoming, "end");
       assert.deepEqual([sink.closed, closes], [true, 1]);
     });
@@ -71,10 +71,10 @@ for (const protocol of ["1.1", "2.0"] as const) {
       });
       const shared = Buffer.from("seen by both\n");
       for (const sink of sinks) {
-        for (const bytes of [shared, Buffer.alloc(0), shared]) sink.write(bytes);
+        for (const frames of [[shared], [], [Buffer.alloc(0)], [shared, shared], [shared]]) sink.write(frames);
         sink.end();
       }
-      const whole = "seen by both\nseen by both\n";
+      const whole = "seen by both\n".repeat(4);
       assert.deepEqual(await Promise.all(texts), [whole, whole]);
     });
 
@@ -115,14 +115,14 @@ for (const protocol of ["1.1", "2.0"] as const) {
       const incoming = await open(t, started, protocol);
       const [sink] = sinks as [ByteSink];
       const large = Buffer.alloc(16 * 1024 * 1024);
-      assert.equal(sink.write(large), false);
+      assert.equal(sink.write([large]), false);
       assert.ok(sink.queuedBytes > 0);
       const drained = new Promise<void>((resolve) => sink.onDrain(resolve));
       incoming.resume();
       await drained;
       incoming.pause();
       const closed = new Promise<void>((resolve) => sink.onClose(resolve));
-      sink.write(large);
+      sink.write([large]);
       await closed;
     });
   });

@@ -74,9 +74,9 @@ export function directFrames({ sink, renderer, version, observe }: WatchFramesOp
 
   function flush(): boolean {
     if (pending.length === 0) return true;
-    const bytes = joined(pending);
+    const frames = pending;
     pending = [];
-    return sink.write(bytes) || sink.queuedBytes === 0;
+    return sink.write(frames) || sink.queuedBytes === 0;
   }
 
   return {
@@ -103,22 +103,6 @@ interface SharedFrame {
 
 /** By the object that they show. */
 const shared = new TurnMap<CachedObject, SharedFrame[]>();
-
-/** What frames were joined to, by the first of them. */
-const joins = new TurnMap<Buffer, { readonly frames: readonly Buffer[]; readonly bytes: Buffer }>();
-
-/** Joins frames. Watchers that see the same events one after the other are given the same buffer. */
-function joined(frames: readonly Buffer[]): Buffer {
-  const [first] = frames;
-  if (first === undefined || frames.length === 1) return first ?? Buffer.alloc(0);
-  const known = joins.get(first);
-  if (known?.frames.length === frames.length && known.frames.every((frame, index) => frame === frames[index])) {
-    return known.bytes;
-  }
-  const bytes = Buffer.concat(frames);
-  joins.set(first, { frames, bytes });
-  return bytes;
-}
 
 interface Row {
   readonly type: EventType;
@@ -153,7 +137,7 @@ export function tabulatedFrames(options: WatchFramesOptions, cellsOf: CellsOf): 
       // Nobody waits for this work: what is thrown on would end the process.
       if (!(error instanceof StatusError)) log.error({ err: error }, "the rows of a watch can't be made");
       const { status } = error instanceof StatusError ? error : internalError("the rows can't be made");
-      sink.write(renderer.error(status));
+      sink.write([renderer.error(status)]);
       sink.end();
     }
     isWorking = false;
@@ -172,7 +156,7 @@ export function tabulatedFrames(options: WatchFramesOptions, cellsOf: CellsOf): 
     );
     for (const frame of frames) observe.event(frame.length);
     for (const item of items) waitingBytes -= sizeOf(item);
-    if (sink.write(Buffer.concat(frames)) || sink.queuedBytes === 0) return;
+    if (sink.write(frames) || sink.queuedBytes === 0) return;
     await new Promise<void>((resolve) => {
       resume = resolve;
       sink.onDrain(resolve);

@@ -66,9 +66,9 @@ function sinkOf(socket: WebSocketPeer): ByteSink {
   }
 
   return {
-    write(bytes) {
+    write(frames) {
       if (isClosed) return true;
-      const all = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
+      const all = Buffer.concat([rest, ...frames]);
       let from = 0;
       for (let end = all.indexOf(newline); end >= 0; end = all.indexOf(newline, from)) {
         void send(all.subarray(from, end + 1));

@@ -34,10 +34,11 @@ function slowSink() {
   const sink: ByteSink & { queuedBytes: number } = {
     queuedBytes: 0,
     closed: false,
-    write(bytes) {
+    write(frames) {
+      const bytes = Buffer.concat(frames);
       sink.queuedBytes += bytes.length;
       bytesWritten += bytes.length;
-      for (const line of Buffer.from(bytes).toString().trimEnd().split("\n")) types.push(JSON.parse(line).type);
+      for (const line of bytes.toString().trimEnd().split("\n")) types.push(JSON.parse(line).type);
       return false;
     },
     onDrain: (callback) => void drainers.push(callback),
@@ -108,6 +109,17 @@ test("watch() sends no bookmark until the last of the initial objects is on its 
     counted.reduce<number>((sum, bytes) => sum + Number(bytes), 0),
     bytesWritten(),
   );
+});
+
+test("watch() hands over 256 KiB of large initial objects, and more when they are taken", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  const { sink, types, drain } = slowSink();
+  const json = Buffer.from(JSON.stringify({ text: "x".repeat(100 * 1024) }));
+  const objects = Array.from({ length: 5 }, (_, at) => cached(`w${at}`, json));
+  await startWatch(objects, sink);
+  assert.equal(types.length, 3);
+  drain();
+  assert.equal(types.length, 5);
 });
 
 test("watch() cuts off a Table whose rows the store doesn't make, once more than 8 MiB wait", async (t) => {

@@ -28,8 +28,9 @@ const minTimeoutMs = 1_800_000;
 const maxQueuedBytes = 8 * 1024 * 1024;
 /** A bookmark comes once more this long before the deadline, as kube-apiserver's. */
 const bookmarkBeforeEndMs = 2_000;
-/** Initial objects that are handed to the socket together. */
+/** Initial objects, and bytes of them, that are handed to the socket together: soon made, and as much as it takes at once. */
 const initialBatch = 100;
+const initialBatchBytes = 256 * 1024;
 const initialEventsEnd = { "k8s.io/initial-events-end": "true" };
 
 const lateStatus = new StatusError({ code: 500, reason: "InternalError", message: "context deadline exceeded" });
@@ -80,7 +81,7 @@ export async function watch(request: VerbRequest, tools: VerbTools, given: ListO
       start(sink) {
         sink.onClose(release);
         if ("status" in begun) {
-          sink.write(renderer.error(begun.status.status));
+          sink.write([renderer.error(begun.status.status)]);
           sink.end();
           return;
         }
@@ -196,12 +197,15 @@ function stream(watcher: Streaming): void {
   /** Shows the initial objects as fast as the client reads; only then does it follow the feed. */
   function sendInitial(): void {
     for (let isDone = false; !isDone; ) {
-      for (let shown = 0; !isDone && shown < initialBatch; ) {
+      for (let [shown, bytes] = [0, 0]; !isDone && shown < initialBatch && bytes < initialBatchBytes; ) {
         const next = start.initial.next();
         isDone = next.done === true;
-        if (next.done === true || !selection.matches(next.value.stored, next.value.view(version))) continue;
+        if (next.done === true) continue;
+        const view = next.value.view(version);
+        if (!selection.matches(next.value.stored, view)) continue;
         frames.event("ADDED", next.value);
         shown++;
+        bytes += view.json.length;
       }
       if (sink.closed) return;
       if (!frames.flush()) {
