@@ -13,41 +13,27 @@ const joinedBytes = 64 * 1024;
 /** A write costs less than a copy from here on. */
 const largeBytes = 16 * 1024;
 
-/** Makes batches. `length` is 0 for an empty body, 1 for one that is a batch, 2 for more. */
-export function createBatches(buffers: readonly Uint8Array[]): {
-  readonly length: 0 | 1 | 2;
-  next(): Uint8Array | undefined;
-} {
-  let index = 0;
-  let offset = 0;
-  let total = 0;
-  for (const buffer of buffers) total += buffer.length;
-  const isSmall = total <= joinedBytes;
-
-  function next(): Uint8Array | undefined {
-    const parts: Uint8Array[] = [];
-    let bytes = 0;
-    while (index < buffers.length) {
-      const buffer = buffers[index] as Uint8Array;
-      const isLarge = buffer.length >= largeBytes && !isSmall;
-      if (isLarge ? parts.length > 0 : bytes + buffer.length > joinedBytes) break;
-      if (isLarge) return slice(buffer);
-      index++;
-      if (buffer.length === 0) continue;
-      parts.push(buffer);
+/** Gives batches, none of them empty. */
+export function* batchesOf(buffers: readonly Uint8Array[]): Generator<Uint8Array, undefined> {
+  let small: Uint8Array[] = [];
+  let bytes = 0;
+  for (const buffer of buffers) {
+    const isLarge = buffer.length >= largeBytes;
+    if (bytes > 0 && (isLarge || bytes + buffer.length > joinedBytes)) {
+      yield joined(small, bytes);
+      small = [];
+      bytes = 0;
+    }
+    if (isLarge) {
+      for (let at = 0; at < buffer.length; at += batchBytes) yield buffer.subarray(at, at + batchBytes);
+    } else if (buffer.length > 0) {
+      small.push(buffer);
       bytes += buffer.length;
     }
-    return parts.length < 2 ? parts[0] : Buffer.concat(parts, bytes);
   }
+  if (bytes > 0) yield joined(small, bytes);
+}
 
-  function slice(buffer: Uint8Array): Uint8Array {
-    const part = buffer.subarray(offset, offset + batchBytes);
-    offset += part.length;
-    if (offset < buffer.length) return part;
-    index++;
-    offset = 0;
-    return part;
-  }
-
-  return { length: total === 0 ? 0 : isSmall ? 1 : 2, next };
+function joined(buffers: readonly Uint8Array[], bytes: number): Uint8Array {
+  return buffers.length === 1 ? (buffers[0] as Uint8Array) : Buffer.concat(buffers, bytes);
 }

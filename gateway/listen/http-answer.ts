@@ -1,15 +1,16 @@
 /**
  * Writes answers: whole ones from kept buffers with back-pressure, streams through a sink.
  *
- * A client that stops reading holds what its socket holds and one batch: the next is handed over when
- * the one before was taken, and a client that takes nothing for a minute is cut off. A client that
- * still sends a body nobody reads gets its answer first; then its connection ends.
+ * A body up to a limit is handed over at once, a larger one by batches: the next when the one before was
+ * taken. So a client that stops reading holds what its socket holds and one of these, and one that takes
+ * nothing for a minute is cut off. A client that still sends a body nobody reads gets its answer first;
+ * then its connection ends.
  * Source: net/http's server (finishRequest); RFC 9113 section 8.1.
  */
 import type { ServerResponse } from "node:http";
 import { constants, type Http2ServerResponse } from "node:http2";
 import { type ByteSink, type HttpAnswer, isSocketBody, isStreamBody, type StreamBody } from "../apimachinery/http.ts";
-import { createBatches } from "./batches.ts";
+import { batchesOf } from "./batches.ts";
 import { isCut, type RawReply, type RawRequest } from "./http-request.ts";
 import { createSink } from "./sink.ts";
 
@@ -36,6 +37,13 @@ const minStreamMs = 1_100;
 
 /** The rest of a body that is read, so that the connection can be kept: as much as Go's server reads. */
 const maxDroppedBytes = 256 * 1024;
+
+/**
+ * A body up to here is handed over at once: a socket that is idle has room for it, and each write costs some 50 µs
+ * besides its bytes. A list of a thousand objects of 1 KB is one. Whoever has not taken it after a minute is cut off,
+ * as kube-apiserver cuts any answer off then.
+ */
+const maxWholeBytes = 1280 * 1024;
 
 /** Makes a writer. */
 export function createAnswerWriter(options: {
@@ -68,10 +76,9 @@ export function createAnswerWriter(options: {
       return;
     }
     const buffers = body instanceof Uint8Array ? [body] : body;
-    const batches = createBatches(request.method === "HEAD" ? [] : buffers);
-    if (answer.status !== 204 && answer.status !== 304) {
-      head.push("Content-Length", String(buffers.reduce((sum, buffer) => sum + buffer.length, 0)));
-    }
+    let bytes = 0;
+    for (const buffer of buffers) bytes += buffer.length;
+    if (answer.status !== 204 && answer.status !== 304) head.push("Content-Length", String(bytes));
     const hasBodyLeft = isReceiving(request);
     // A body that nobody read would be taken for the next request on this connection.
     if (hasBodyLeft) request.resume();
@@ -79,23 +86,19 @@ export function createAnswerWriter(options: {
     endsConnection ||= isLongBody;
     if (isHttp1 && endsConnection) head.push("Connection", "close");
     (reply as ServerResponse).writeHead(answer.status, head);
-    if (isLongBody || batches.length > 1) {
-      pump(reply, batches.next, () => (isLongBody ? endAfterBody(request, reply) : end(reply)));
-      return;
-    }
-    end(reply, batches.next());
+    const batches = batchesOf(request.method === "HEAD" ? [] : buffers);
+    if (isLongBody) pump(reply, batches, () => endAfterBody(request, reply));
+    else if (bytes > maxWholeBytes) pump(reply, batches, () => end(reply));
+    else end(reply, batches);
   }
 
-  /**
-   * Writes a batch whenever the client took the one before. Each in a turn of its own: what is written in
-   * one turn Node joins, which for large batches costs more than to send them.
-   */
-  function pump(reply: RawReply, next: () => Uint8Array | undefined, done: () => void): void {
+  /** Writes a batch whenever the client took the one before. */
+  function pump(reply: RawReply, batches: Iterator<Uint8Array, undefined>, done: () => void): void {
     let stalled: NodeJS.Timeout | undefined;
     const step = (): void => {
       clearTimeout(stalled);
       if (isCut(reply)) return;
-      const batch = next();
+      const batch = batches.next().value;
       if (batch === undefined) done();
       else if ((reply as ServerResponse).write(batch)) process.nextTick(step);
       else {
@@ -107,8 +110,14 @@ export function createAnswerWriter(options: {
     step();
   }
 
-  function end(reply: RawReply, last?: Uint8Array): void {
+  /** Of what is handed over in one turn Node makes one write, with the head. */
+  function end(reply: RawReply, batches: Iterable<Uint8Array> = []): void {
     ending.set(reply, performance.now());
+    let last: Uint8Array | undefined;
+    for (const batch of batches) {
+      if (last !== undefined) (reply as ServerResponse).write(last);
+      last = batch;
+    }
     (reply as ServerResponse).end(last);
   }
 
