@@ -69,9 +69,24 @@ test("openSession() asks a store that is silent for 15 s, and ends 5 s later wit
   assert.equal(end.received("ping").length, 2);
   assert.ok(session.isOpen);
   pass(5_000);
+  await turn();
   assert.ok(end.isAborted);
   assert.ok((await waiting.catch((error: unknown) => error)) instanceof SessionBroken);
   await session.ended;
+});
+
+test("openSession() takes an answer that is read late, but in the turn in which its time is over", async (t) => {
+  const pass = stoppedTime(t);
+  const { session, end } = opened();
+  end.send(hello);
+  pass(15_000);
+  await turn();
+  const [{ frame } = assert.fail("no ping")] = end.received("ping");
+  assert.ok(frame.case === "ping");
+  pass(20_000);
+  end.send({ frame: { case: "ping", value: { number: frame.value.number, isAnswer: true } } });
+  await turn();
+  assert.ok(session.isOpen);
 });
 
 test("openSession() cancels a call at its deadline, and when its caller goes away", async (t) => {

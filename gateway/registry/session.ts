@@ -228,16 +228,20 @@ export function openSession(options: SessionOptions): Session {
 
   function watchPulse(): void {
     const now = performance.now();
-    if (askedAt !== undefined && now - askedAt >= pingTimeoutMs) {
-      stream.abort();
-      return finish(new ConnectError("the store answers no ping", Code.Unavailable));
-    }
+    // After this turn, so that an answer that came while this process was held up is read first.
+    if (askedAt !== undefined && now - askedAt >= pingTimeoutMs) setImmediate(giveUp);
     if (askedAt !== undefined || now - heardAt < pingEveryMs) return;
     askedAt = now;
     outbox.send(0, {
       case: "ping",
       value: { $typeName: "annex.store.v1.SessionPing", number: BigInt(Math.round(now)), isAnswer: false },
     });
+  }
+
+  function giveUp(): void {
+    if (askedAt === undefined || state === "ended") return;
+    stream.abort();
+    finish(new ConnectError("the store answers no ping", Code.Unavailable));
   }
 
   function leave(): void {
