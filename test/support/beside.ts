@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { type ClientOptions, createClient } from "./client.ts";
 
-/** What the other client saw: each answer's status or failure, and the longest time in ms. */
+/** What the other client saw: 200, or an answer or failure that was none, and the longest time in ms. */
 export interface Seen {
   readonly outcomes: ReadonlyMap<string, number>;
   readonly maxMs: number;
@@ -62,7 +62,7 @@ async function ask({ path, ...options }: AskedBeside, port: NonNullable<typeof p
   for (let done = 1; !isStopping; done++) {
     const began = performance.now();
     const outcome = await client.ask({ path }).then(
-      ({ status }) => String(status),
+      ({ status, body }) => (status === 200 ? "200" : `${status} ${body}`),
       (error: Error) => error.message,
     );
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
