@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { describe, type TestContext, test } from "node:test";
+import { before, describe, type TestContext, test } from "node:test";
 import { type Document, parse, parseAllDocuments } from "yaml";
 import { runKubectl } from "../support/kubectl.ts";
 import type { Host } from "./kubectl-commands.ts";
@@ -64,6 +64,13 @@ export function describeRealObjects(realData: string, host: () => Host): void {
   let [passed, refused] = [0, 0];
 
   describe("objects as users write them", () => {
+    before(async () => {
+      if (host().hasNamespaces)
+        await createNamespaces(
+          served.flatMap(({ examples }) => examples),
+          host(),
+        );
+    });
     for (const { file, examples } of served) {
       const expected = faults[file];
       test(`${file}: ${expected === undefined ? examples.length : "refused"}`, async () => {
@@ -86,7 +93,6 @@ export function describeRealObjects(realData: string, host: () => Host): void {
 }
 
 async function assertRefused(examples: readonly Example[], expected: readonly string[], host: Host): Promise<void> {
-  if (host.hasNamespaces) await createNamespaces(examples, host);
   const stdin = examples.map(({ text }) => text).join("---\n");
   const args = ["create", "--validate=strict", "-f", "-"];
   const { code, stdout, stderr } = await runKubectl(args, { kubeconfig: host.kubeconfig, stdin });
@@ -103,7 +109,6 @@ async function createReadDelete(examples: readonly Example[], host: Host): Promi
     assert.deepEqual([code, stderr], [0, ""], `kubectl ${args.join(" ")}: ${stdout}${stderr}`);
     return stdout;
   };
-  if (host.hasNamespaces) await createNamespaces(examples, host);
   const created = await kubectl("create", "--validate=strict");
   assert.equal(created.match(/ created$/gm)?.length, examples.length, created);
   const { items: got } = JSON.parse(await kubectl("get", "-o", "json")) as { items: readonly Map[] };
@@ -120,11 +125,11 @@ async function createReadDelete(examples: readonly Example[], host: Host): Promi
 }
 
 async function createNamespaces(examples: readonly Example[], { kubeconfig }: Host): Promise<void> {
-  for (const namespace of new Set(examples.map((example) => example.namespace))) {
-    if (namespace === undefined) continue;
-    const { code, stderr } = await runKubectl(["create", "namespace", namespace], { kubeconfig });
-    assert.equal(code, 0, stderr);
-  }
+  const names = new Set(examples.flatMap(({ namespace }) => namespace ?? []));
+  const namespaces = [...names].map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } }));
+  const stdin = namespaces.map((one) => JSON.stringify(one)).join("\n");
+  const { code, stderr } = await runKubectl(["create", "-f", "-"], { kubeconfig, stdin });
+  assert.equal(code, 0, stderr);
 }
 
 /** By `apiVersion kind`. */
