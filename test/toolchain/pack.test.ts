@@ -19,11 +19,13 @@ const env = Object.fromEntries(
     ([name]) => !name.toLowerCase().startsWith("npm_") || name.toLowerCase().startsWith("npm_config_"),
   ),
 );
+/** A build and an installation take more than a minute on a busy machine. */
+const timeoutMs = 480_000;
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
 let packed: readonly string[] = [];
 
 before(async () => {
-  const pack = await run("npm", ["pack", "--json", "--pack-destination", folder], { cwd: root, env });
+  const pack = await run("npm", ["pack", "--json", "--pack-destination", folder], { cwd: root, env, timeoutMs });
   assert.equal(pack.code, 0, pack.stderr);
   // The build's own lines come before the JSON.
   const [report] = JSON.parse(pack.stdout.slice(pack.stdout.indexOf("[\n"))) as [
@@ -33,7 +35,7 @@ before(async () => {
   mkdirSync(app);
   writeFileSync(join(app, "package.json"), '{ "name": "app", "private": true, "type": "module" }');
   const flags = ["--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts"];
-  const install = await run("npm", ["install", ...flags, join(folder, report.filename)], { cwd: app, env });
+  const install = await run("npm", ["install", ...flags, join(folder, report.filename)], { cwd: app, env, timeoutMs });
   assert.equal(install.code, 0, install.stderr);
 });
 
