@@ -9,10 +9,10 @@
  */
 import type { ServerResponse } from "node:http";
 import { constants, type Http2ServerResponse } from "node:http2";
-import { type ByteSink, type HttpAnswer, isSocketBody, isStreamBody, type StreamBody } from "../apimachinery/http.ts";
+import { type HttpAnswer, isSocketBody, isStreamBody, type StreamBody } from "../apimachinery/http.ts";
 import { batchesOf } from "./batches.ts";
 import { isCut, type RawReply, type RawRequest } from "./http-request.ts";
-import { createSink } from "./sink.ts";
+import { ReplySink } from "./sink.ts";
 
 /** Writes answers and ends streams. */
 export interface AnswerWriter {
@@ -51,8 +51,8 @@ export function createAnswerWriter(options: {
   readonly log: { error(fields: object, message: string): void };
 }): AnswerWriter {
   const { times, log } = options;
-  /** Streams that are open, and when they began. */
-  const streams = new Map<ByteSink, number>();
+  /** Streams whose replies are not out, and when they began. */
+  const streams = new Map<RawReply, { readonly sink: ReplySink; readonly since: number }>();
   /** Replies whose last byte was handed over, and when. */
   const ending = new Map<RawReply, number>();
   let isDraining = false;
@@ -146,9 +146,8 @@ export function createAnswerWriter(options: {
   function writeStream(request: RawRequest, reply: RawReply, body: StreamBody): void {
     (reply as ServerResponse).flushHeaders();
     if (isReceiving(request)) request.resume();
-    const sink = createSink(reply, { stalledMs: times.stalledMs, cut: () => cut(reply) });
-    streams.set(sink, performance.now());
-    sink.onClose(() => streams.delete(sink));
+    const sink = new ReplySink(reply, cut);
+    streams.set(reply, { sink, since: performance.now() });
     try {
       body.start(sink);
     } catch (error) {
@@ -158,7 +157,9 @@ export function createAnswerWriter(options: {
   }
 
   function cutStalled(): void {
-    const before = performance.now() - times.stalledMs;
+    const now = performance.now();
+    for (const [reply, { sink }] of streams) if (sink.isStalled(times.stalledMs, now)) cut(reply);
+    const before = now - times.stalledMs;
     for (const [reply, since] of ending) {
       // In order of their ends.
       if (since > before) return;
@@ -168,11 +169,15 @@ export function createAnswerWriter(options: {
 
   return {
     write,
-    closed: (reply) => ending.delete(reply),
+    closed(reply) {
+      ending.delete(reply);
+      streams.get(reply)?.sink.gone();
+      streams.delete(reply);
+    },
     drain() {
       isDraining = true;
       const now = performance.now();
-      for (const [sink, since] of [...streams]) {
+      for (const { sink, since } of [...streams.values()]) {
         if (now - since >= minStreamMs) sink.end();
         else setTimeout(() => sink.end(), since + minStreamMs - now).unref();
       }
