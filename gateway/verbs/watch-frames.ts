@@ -8,15 +8,15 @@
 import type { ByteSink } from "../apimachinery/http.ts";
 import type { JsonValue } from "../apimachinery/json.ts";
 import type { ObjectView } from "../apimachinery/object.ts";
-import type { ResourceVersionDefinition } from "../apimachinery/resource.ts";
 import { internalError, StatusError } from "../apimachinery/status.ts";
-import { TurnMap } from "../apimachinery/turn-map.ts";
-import type { EventRenderer, EventType } from "../render/render.ts";
-import type { CachedObject } from "../watchcache/watchcache.ts";
-import type { ObserveWatch } from "./verb-request.ts";
+import type { EventType } from "../render/render.ts";
+import type { CachedObject, FeedEvent } from "../watchcache/watchcache.ts";
+import type { WatchView } from "./watch-view.ts";
 
 /** What a watch makes goes in here. */
 export interface WatchFrames {
+  /** Hands over, behind all that was, what is seen of changes. False: the client hasn't taken all that it was given. */
+  changes(events: readonly FeedEvent[]): boolean;
   /** Adds an object's frame. */
   event(type: EventType, object: CachedObject): void;
   /** Adds a frame that is made. */
@@ -34,9 +34,7 @@ export interface WatchFrames {
 /** What frames are made with. */
 export interface WatchFramesOptions {
   readonly sink: ByteSink;
-  readonly renderer: EventRenderer;
-  readonly version: ResourceVersionDefinition;
-  readonly observe: Pick<ObserveWatch, "event">;
+  readonly view: WatchView;
   readonly log: { error(fields: object, message: string): void };
 }
 
@@ -52,57 +50,53 @@ export type CellsOf = (
 /** Rows of one question to the store: enough that a question's price doesn't count, and soon answered. */
 const rowsAtOnce = 100;
 
-/** Makes each frame as it is added. */
-export function directFrames({ sink, renderer, version, observe }: WatchFramesOptions): WatchFrames {
-  const key = `${version.name} ${renderer.sharedKey}`;
-  let pending: Buffer[] = [];
+/** Makes each frame as it is added. A class, as the sink is one: thousands of them are called one after the other. */
+export class DirectFrames implements WatchFrames {
+  readonly #sink: ByteSink;
+  readonly #view: WatchView;
+  #pending: Buffer[] | undefined;
 
-  function add(frame: Buffer): void {
-    observe.event(frame.length);
-    pending.push(frame);
+  constructor({ sink, view }: Pick<WatchFramesOptions, "sink" | "view">) {
+    this.#sink = sink;
+    this.#view = view;
   }
 
-  function frameOf(type: EventType, object: CachedObject): Buffer {
-    if (!renderer.isShared) return renderer.event(type, object.view(version));
-    const made = shared.get(object) ?? [];
-    const known = made.find((one) => one.type === type && one.key === key);
-    if (known !== undefined) return known.frame;
-    const frame = renderer.event(type, object.view(version));
-    shared.set(object, [...made, { type, key, frame }]);
-    return frame;
+  changes(events: readonly FeedEvent[]): boolean {
+    const frames = this.#view.frames(events);
+    for (const frame of frames) this.#view.observe.event(frame.length);
+    return this.#sink.write(frames);
   }
 
-  function flush(): boolean {
-    if (pending.length === 0) return true;
-    const frames = pending;
-    pending = [];
-    return sink.write(frames) || sink.queuedBytes === 0;
+  event(type: EventType, object: CachedObject): void {
+    this.frame(this.#view.frame(type, object));
   }
 
-  return {
-    event: (type, object) => add(frameOf(type, object)),
-    frame: add,
-    flush,
-    onDrain: (callback) => sink.onDrain(callback),
-    get queuedBytes() {
-      return sink.queuedBytes;
-    },
-    end() {
-      flush();
-      sink.end();
-    },
-  };
+  frame(frame: Buffer): void {
+    this.#view.observe.event(frame.length);
+    this.#pending ??= [];
+    this.#pending.push(frame);
+  }
+
+  flush(): boolean {
+    if (this.#pending === undefined) return true;
+    const frames = this.#pending;
+    this.#pending = undefined;
+    return this.#sink.write(frames) || this.#sink.queuedBytes === 0;
+  }
+
+  onDrain(callback: () => void): void {
+    this.#sink.onDrain(callback);
+  }
+
+  get queuedBytes(): number {
+    return this.#sink.queuedBytes;
+  }
+
+  end(): void {
+    this.flush();
+    this.#sink.end();
+  }
 }
-
-/** A frame, and for whom it is: watchers of a version in a form who see the change as this type. */
-interface SharedFrame {
-  readonly type: EventType;
-  readonly key: string;
-  readonly frame: Buffer;
-}
-
-/** By the object that they show. */
-const shared = new TurnMap<CachedObject, SharedFrame[]>();
 
 interface Row {
   readonly type: EventType;
@@ -111,7 +105,8 @@ interface Row {
 
 /** Makes rows with the store's cells. What the store fails with is told as an ERROR event, the last one. */
 export function tabulatedFrames(options: WatchFramesOptions, cellsOf: CellsOf): WatchFrames {
-  const { sink, renderer, version, observe, log } = options;
+  const { sink, view, log } = options;
+  const { renderer, version, observe } = view;
   const waiting: (Buffer | Row)[] = [];
   const drainers: (() => void)[] = [];
   let waitingBytes = 0;
@@ -168,8 +163,17 @@ export function tabulatedFrames(options: WatchFramesOptions, cellsOf: CellsOf): 
     return !isWorking;
   }
 
+  const addRow = (type: EventType, object: CachedObject) => add({ type, view: object.view(version) });
+
   return {
-    event: (type, object) => add({ type, view: object.view(version) }),
+    changes(events) {
+      for (const event of events) {
+        const seen = view.seen(event);
+        if (seen !== undefined) addRow(seen.type, seen.object);
+      }
+      return flush();
+    },
+    event: addRow,
     frame: add,
     flush,
     onDrain: (callback) => void drainers.push(callback),

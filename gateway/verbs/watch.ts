@@ -14,13 +14,14 @@ import type { ByteSink, HttpAnswer } from "../apimachinery/http.ts";
 import type { ListOptions } from "../apimachinery/options.ts";
 import type { ServedResource } from "../apimachinery/resource.ts";
 import { StatusError, unknownError } from "../apimachinery/status.ts";
-import { type EventRenderer, eventRenderer } from "../render/render.ts";
-import type { CachedObject, Feed, FeedEvent } from "../watchcache/watchcache.ts";
+import { eventRenderer } from "../render/render.ts";
+import type { CachedObject, Feed, FeedEvent, Subscriber } from "../watchcache/watchcache.ts";
 import { sightOf } from "./ownership.ts";
-import { keyRange, parseSelection, type Selection } from "./selection.ts";
+import { keyRange, parseSelection } from "./selection.ts";
 import { isTabulated, tabulate } from "./tabulate.ts";
-import { callOf, type ObserveWatch, type VerbRequest, type VerbTools } from "./verb-request.ts";
-import { directFrames, tabulatedFrames, type WatchFrames } from "./watch-frames.ts";
+import { callOf, type VerbRequest, type VerbTools } from "./verb-request.ts";
+import { DirectFrames, tabulatedFrames, type WatchFrames } from "./watch-frames.ts";
+import { holdView, WatchView } from "./watch-view.ts";
 
 /** A watch without timeoutSeconds lasts between this and twice this: clients must not all return at once. */
 const minTimeoutMs = 1_800_000;
@@ -53,7 +54,8 @@ interface Start {
  *   resourceVersion, a store that is away, a cache that isn't filled.
  */
 export async function watch(request: VerbRequest, tools: VerbTools, given: ListOptions): Promise<HttpAnswer> {
-  const selected = parseSelection(request, given, await sightOf(request, tools));
+  const sees = await sightOf(request, tools);
+  const selected = parseSelection(request, given, sees);
   // No event is about a list, and no bookmark, so who asks for lists is shown nothing.
   const isOfLists = request.form.as === "PartialObjectMetadataList";
   const selection = isOfLists ? { ...selected, matches: () => false } : selected;
@@ -72,35 +74,37 @@ export async function watch(request: VerbRequest, tools: VerbTools, given: ListO
     release();
     throw error;
   }
-  const renderer = eventRenderer(request.form, tools.columnsOf(request.resource), request.includeObject);
+  const { form, info, resource, includeObject } = request;
+  const view = new WatchView({
+    ...{ selection, version: resource.version, observe: tools.observeWatch(resource) },
+    renderer: eventRenderer(form, tools.columnsOf(resource), includeObject),
+  });
   return {
     status: 200,
-    headers: { "Content-Type": request.form.mediaType },
+    headers: { "Content-Type": form.mediaType },
     longRunning: true,
     body: {
       start(sink) {
         sink.onClose(release);
         if ("status" in begun) {
-          sink.write([renderer.error(begun.status.status)]);
+          sink.write([view.renderer.error(begun.status.status)]);
           sink.end();
           return;
         }
-        const observe = tools.observeWatch(request.resource);
-        const made = { sink, renderer, version: request.resource.version, observe, log: tools.log };
-        stream({
-          sink,
-          feed,
-          selection,
-          renderer,
-          frames: isTabulated(request)
-            ? tabulatedFrames(made, async (views, signal) => await tabulate({ ...request, signal }, tools, views))
-            : directFrames(made),
-          start: begun,
-          resource: request.resource,
-          options,
-          random: tools.random,
-          bookmarkEveryMs: tools.bookmarkEveryMs,
-          observe,
+        const { name: version } = resource.version;
+        const { labelSelector, fieldSelector } = options;
+        const asked = [version, view.renderer.sharedKey, info.namespace, info.name, labelSelector, fieldSelector];
+        const isAlone = sees !== undefined || !view.renderer.isShared;
+        const shared = isAlone ? { view, release() {} } : holdView(feed, asked, view);
+        sink.onClose(shared.release);
+        const made = { sink, view: shared.view, log: tools.log };
+        const frames = isTabulated(request)
+          ? tabulatedFrames(made, async (views, signal) => await tabulate({ ...request, signal }, tools, views))
+          : new DirectFrames(made);
+        const { random, bookmarkEveryMs } = tools;
+        new Watch({ sink, feed, view: shared.view, frames, start: begun, resource }).begin(options, {
+          random,
+          bookmarkEveryMs,
         });
       },
     },
@@ -167,128 +171,135 @@ function initialObjects(feed: Feed, request: VerbRequest): Iterator<CachedObject
 
 function* none(): Generator<never, void, undefined> {}
 
-interface Streaming {
-  readonly sink: ByteSink;
-  readonly feed: Feed;
-  readonly selection: Selection;
-  readonly renderer: EventRenderer;
-  readonly frames: WatchFrames;
-  readonly start: Start;
-  readonly resource: ServedResource;
-  readonly options: ListOptions;
-  readonly random: () => number;
-  readonly bookmarkEveryMs: number;
-  readonly observe: ObserveWatch;
-}
+/** When bookmarks come, and the end if the client didn't say. */
+type Pace = Pick<VerbTools, "random" | "bookmarkEveryMs">;
 
-function stream(watcher: Streaming): void {
-  const { sink, feed, selection, renderer, frames, start, resource, options, observe } = watcher;
-  const { definition, version } = resource;
-  const apiVersion = formatGroupVersion(definition.group, version.name);
-  const timers: NodeJS.Timeout[] = [];
-  let sent = start.after;
-  let isFollowing = false;
-  let unsubscribe = (): void => {};
+/** One watch that streams. */
+class Watch implements Subscriber {
+  readonly #sink: ByteSink;
+  readonly #feed: Feed;
+  readonly #view: WatchView;
+  readonly #frames: WatchFrames;
+  readonly #start: Start;
+  readonly #resource: ServedResource;
+  readonly #timers: NodeJS.Timeout[] = [];
+  /** Up to this revision the client has been told all. */
+  #sent: bigint;
+  #isFollowing = false;
+  #unsubscribe: (() => void) | undefined;
 
-  sink.onClose(finishWatch);
-  startTimers();
-  sendInitial();
+  constructor({ sink, feed, view, frames, start, resource }: WatchOptions) {
+    this.#sink = sink;
+    this.#feed = feed;
+    this.#view = view;
+    this.#frames = frames;
+    this.#start = start;
+    this.#resource = resource;
+    this.#sent = start.after;
+  }
+
+  /** Sends until something ends it. */
+  begin(options: ListOptions, pace: Pace): void {
+    this.#sink.onClose(() => this.#finish());
+    this.#startTimers(options, pace);
+    this.#sendInitial();
+  }
+
+  events(events: readonly FeedEvent[]): void {
+    const [first] = events;
+    const fresh = first !== undefined && first.revision > this.#sent ? events : events.filter(this.#isFresh, this);
+    const isTaken = this.#frames.changes(fresh);
+    this.#sent = fresh.at(-1)?.revision ?? this.#sent;
+    // Its own back-pressure is the client's affair: it holds back neither the feed nor anyone else.
+    if (isTaken || this.#sink.closed || this.#frames.queuedBytes <= maxQueuedBytes) return;
+    this.#view.observe.terminated();
+    this.#sink.abort();
+  }
+
+  progress(revision: bigint): void {
+    if (revision > this.#sent) this.#sent = revision;
+  }
+
+  end(status: StatusError | undefined): void {
+    if (status !== undefined) this.#frames.frame(this.#view.renderer.error(status.status));
+    this.#frames.end();
+  }
 
   /** Shows the initial objects as fast as the client reads; only then does it follow the feed. */
-  function sendInitial(): void {
+  #sendInitial(): void {
+    const { initial, mark, markAt } = this.#start;
     for (let isDone = false; !isDone; ) {
       for (let [shown, bytes] = [0, 0]; !isDone && shown < initialBatch && bytes < initialBatchBytes; ) {
-        const next = start.initial.next();
+        const next = initial.next();
         isDone = next.done === true;
-        if (next.done === true) continue;
-        const view = next.value.view(version);
-        if (!selection.matches(next.value.stored, view)) continue;
-        frames.event("ADDED", next.value);
+        if (next.done === true || !this.#view.matches(next.value)) continue;
+        this.#frames.event("ADDED", next.value);
         shown++;
-        bytes += view.json.length;
+        bytes += next.value.view(this.#view.version).json.length;
       }
-      if (sink.closed) return;
-      if (!frames.flush()) {
-        frames.onDrain(sendInitial);
+      if (this.#sink.closed) return;
+      if (!this.#frames.flush()) {
+        this.#frames.onDrain(() => this.#sendInitial());
         return;
       }
     }
-    if (start.mark) send(bookmark(start.markAt, initialEventsEnd));
-    follow();
+    if (mark) this.#sendBookmark(markAt, initialEventsEnd);
+    this.#follow();
   }
 
-  function follow(): void {
-    isFollowing = true;
+  #follow(): void {
+    this.#isFollowing = true;
     try {
-      unsubscribe = feed.subscribe(start.after, {
-        events(events) {
-          for (const event of events) {
-            if (event.revision <= sent) continue;
-            show(event);
-            sent = event.revision;
-          }
-          frames.flush();
-          // Its own back-pressure is the client's affair: it holds back neither the feed nor anyone else.
-          if (sink.closed || frames.queuedBytes <= maxQueuedBytes) return;
-          observe.terminated();
-          sink.abort();
-        },
-        progress(revision) {
-          if (revision > sent) sent = revision;
-        },
-        end(status) {
-          if (status !== undefined) frames.frame(renderer.error(status.status));
-          frames.end();
-        },
-      });
+      this.#unsubscribe = this.#feed.subscribe(this.#start.after, this);
     } catch (error) {
       if (!(error instanceof StatusError)) throw error;
-      frames.frame(renderer.error(error.status));
-      frames.end();
+      this.end(error);
     }
-    if (sink.closed) unsubscribe();
+    if (this.#sink.closed) this.#unsubscribe?.();
   }
 
-  function show(event: FeedEvent): void {
-    const before = event.before !== undefined && selection.matches(event.before.stored, event.before.view(version));
-    const after = event.after !== undefined && selection.matches(event.after.stored, event.after.view(version));
-    if (!before && !after) return;
-    const type = after ? (before ? "MODIFIED" : "ADDED") : "DELETED";
-    frames.event(type, after && event.after ? event.after : event.gone);
+  #isFresh({ revision }: FeedEvent): boolean {
+    return revision > this.#sent;
   }
 
-  function send(frame: Buffer): void {
-    frames.frame(frame);
-    frames.flush();
-  }
-
-  function bookmark(revision: bigint, annotations?: Record<string, string>): Buffer {
-    return renderer.bookmark({
-      apiVersion,
+  #sendBookmark(revision: bigint, annotations?: Record<string, string>): void {
+    const { definition, version } = this.#resource;
+    const bookmark = this.#view.renderer.bookmark({
+      apiVersion: formatGroupVersion(definition.group, version.name),
       kind: definition.kind,
       resourceVersion: String(revision),
       ...(annotations === undefined ? {} : { annotations }),
     });
+    this.#frames.frame(bookmark);
+    this.#frames.flush();
   }
 
-  function startTimers(): void {
+  #startTimers({ timeoutSeconds, allowWatchBookmarks }: ListOptions, { random, bookmarkEveryMs }: Pace): void {
     const timeoutMs =
-      options.timeoutSeconds !== undefined && options.timeoutSeconds > 0
-        ? options.timeoutSeconds * 1000
-        : minTimeoutMs * (1 + watcher.random());
-    timers.push(setTimeout(() => sink.end(), timeoutMs));
-    if (!options.allowWatchBookmarks) return;
-    const sendBookmark = () => {
+      timeoutSeconds !== undefined && timeoutSeconds > 0 ? timeoutSeconds * 1000 : minTimeoutMs * (1 + random());
+    this.#timers.push(setTimeout(() => this.#sink.end(), timeoutMs));
+    if (!allowWatchBookmarks) return;
+    const sendDue = () => {
       // Whoever resumes from a bookmark would never see the initial objects that were still to come.
-      if (isFollowing && sent > 0n) send(bookmark(sent));
+      if (this.#isFollowing && this.#sent > 0n) this.#sendBookmark(this.#sent);
     };
     // Spread over a tenth of the period, so that watchers opened together don't all wake together.
-    timers.push(setInterval(sendBookmark, watcher.bookmarkEveryMs * (1 - watcher.random() / 10)));
-    if (timeoutMs > 2 * bookmarkBeforeEndMs) timers.push(setTimeout(sendBookmark, timeoutMs - bookmarkBeforeEndMs));
+    this.#timers.push(setInterval(sendDue, bookmarkEveryMs * (1 - random() / 10)));
+    if (timeoutMs > 2 * bookmarkBeforeEndMs) this.#timers.push(setTimeout(sendDue, timeoutMs - bookmarkBeforeEndMs));
   }
 
-  function finishWatch(): void {
-    unsubscribe();
-    for (const timer of timers) clearTimeout(timer);
+  #finish(): void {
+    this.#unsubscribe?.();
+    for (const timer of this.#timers) clearTimeout(timer);
   }
+}
+
+/** What a watch streams, and where. */
+interface WatchOptions {
+  readonly sink: ByteSink;
+  readonly feed: Feed;
+  readonly view: WatchView;
+  readonly frames: WatchFrames;
+  readonly start: Start;
+  readonly resource: ServedResource;
 }
