@@ -1,22 +1,27 @@
 /** What processes have cost so far, read from the operating system. Linux: elsewhere there is no /proc. */
-import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 
-/** Clock ticks a second, in which /proc counts. */
-let ticks: number | undefined;
-
 /**
- * Gives the CPU-seconds, user and system, that processes have spent with all their threads.
+ * Gives the CPU-seconds, user and system, that processes have spent with all their threads: by the scheduler's count in
+ * nanoseconds, since that of proc(5) is in hundredths of a second. What ended threads have spent is not in it: those of
+ * servers live as long as they.
  * @throws Error if one of them is gone.
  */
 export function cpuSeconds(pids: readonly number[]): number {
-  ticks ??= Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }));
-  let spent = 0;
+  let nanoseconds = 0;
   for (const pid of pids) {
-    const field = statOf(pid);
-    spent += field(14) + field(15);
+    for (const thread of readdirSync(`/proc/${pid}/task`)) nanoseconds += threadNanoseconds(pid, thread);
   }
-  return spent / ticks;
+  return nanoseconds / 1e9;
+}
+
+function threadNanoseconds(pid: number, thread: string): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]);
+  } catch {
+    // It ended while we looked.
+    return 0;
+  }
 }
 
 /** Gives the processes of process groups that live. */
@@ -42,7 +47,7 @@ function pidsWhere(field: number, values: readonly number[]): readonly number[] 
     });
 }
 
-/** Reads a process's numbers, counted from 1 as proc(5) does: ppid is 4, pgrp 5, utime 14, stime 15. */
+/** Reads a process's numbers, counted from 1 as proc(5) does: ppid is 4, pgrp 5. */
 function statOf(pid: number): (field: number) => number {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   // After the name, which may hold spaces and parentheses, comes field 3.
