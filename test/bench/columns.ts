@@ -1,12 +1,13 @@
 /**
- * What stands side by side in one table: Annex with a sql store, Kubernetes' sample-apiserver with etcd, and a raw
- * server that sends the same bytes.
+ * What stands side by side in one table: Annex with a sql store, Kubernetes' sample-apiserver with etcd, a raw
+ * server that sends the same bytes, and a CustomResourceDefinition in kube-apiserver.
  *
  * Annex and sample-apiserver serve flunders by one definition, and learn who asks and whether they may from the same
  * cluster, by a TokenReview and a SubjectAccessReview that each of them keeps for ten seconds. The clients show a
  * service account's token. As a front proxy's clients they would show a certificate, which sample-apiserver
  * verifies again with each request, by 0.2 ms of CPU: so tokens are the kinder choice for the peer, and what load
- * tools can do. The cluster counts for neither. Without Go there is no cluster and no peer: Annex then reads the
+ * tools can do. The cluster counts for neither; its kube-apiserver, which
+ * serves the same definition, is a column too, and works for nobody else while it is asked. Without Go there is no cluster and no peer: Annex then reads the
  * token and the rights from files.
  */
 import { type ChildProcess, fork } from "node:child_process";
@@ -19,10 +20,11 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Cluster } from "../e2e/cluster/cluster.ts";
 import { runKubectl } from "../support/kubectl.ts";
+import { collections, flundersIn } from "./flunders.ts";
 import type { Target } from "./load/load.ts";
-import { type Peer, startSampleApiserver } from "./peer.ts";
+import { type Peer, startKubeApiserver, startSampleApiserver } from "./peer.ts";
 import type { RawOrder, RawStart } from "./raw-server.ts";
-import type { Skip } from "./row.ts";
+import type { Bench, Skip } from "./row.ts";
 import { type Subject, type SubjectOptions, startSubject } from "./subject.ts";
 
 /** A server under measurement. */
@@ -32,11 +34,16 @@ export interface Column {
   pids(): readonly number[];
   /** Where it makes writes durable. */
   readonly dataDir?: string;
+  /** How many processes of Node's share what it is asked; 0 of Go's. See warm-up.ts. */
+  readonly compiling: number;
 }
 
 /** A raw server of its own process. */
 export interface Limit extends Column {
-  tell(order: RawOrder): void;
+  /** Resolves once it answers so. */
+  teach(answers: NonNullable<RawOrder["answers"]>): Promise<void>;
+  /** Writes an event to every watch. */
+  tell(event: string): void;
 }
 
 /** A gateway and its store. */
@@ -49,6 +56,8 @@ export interface Columns {
   readonly annex: AnnexColumn;
   /** Undefined, and said, where it can't be built. */
   readonly peer: Column | undefined;
+  /** kube-apiserver with the definition; undefined without a peer. */
+  readonly crd: Column | undefined;
   /** Who answers reviews for both; undefined without a peer. */
   readonly cluster: Cluster | undefined;
   /** Starts a raw server. */
@@ -58,10 +67,12 @@ export interface Columns {
   stop(): Promise<void>;
 }
 
-/** Path of the flunders in a namespace. */
-export const flundersIn = (namespace: string) => `/apis/wardle.example.com/v1beta1/namespaces/${namespace}/flunders`;
-/** Namespaces that are there; each measurement has its own objects. */
-export const namespaces = ["small", "many", "large", "written", "watched"] as const;
+/** The columns of one run. */
+export interface SharedColumns {
+  /** See Bench. Those that it gave before are ended if they aren't to be given again. */
+  columns: (skip: Skip, has?: { readonly fresh: boolean }) => ReturnType<Bench["columns"]>;
+  stop(): Promise<void>;
+}
 
 const crds = fileURLToPath(new URL("./flunders.yaml", import.meta.url));
 const servedTimeoutMs = 30_000;
@@ -87,10 +98,41 @@ metadata: {name: bench}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: bench}
 subjects: [{kind: ServiceAccount, name: bench, namespace: default}]
 ---
-${namespaces.map((name) => `apiVersion: v1\nkind: Namespace\nmetadata: {name: ${name}}\n---\n`).join("")}`;
+${Object.keys(collections)
+  .map((name) => `apiVersion: v1\nkind: Namespace\nmetadata: {name: ${name}}\n---\n`)
+  .join("")}`;
 
-/** Starts Annex, and its peer if wanted. */
-export async function startColumns(skip: Skip, { withPeer = true } = {}): Promise<Columns> {
+/** Starts nothing until it is asked for. */
+export function shareColumns(): SharedColumns {
+  let kube: Promise<Peer | undefined> | undefined;
+  let missing: string | undefined;
+  let current: Columns | undefined;
+  return {
+    async columns(skip, { fresh } = { fresh: false }) {
+      kube ??= startKubeApiserver({
+        crds,
+        skip: (why) => {
+          missing = why;
+        },
+      });
+      const started = await kube;
+      if (missing !== undefined) skip(missing);
+      if (fresh) {
+        await current?.stop();
+        current = undefined;
+      }
+      current ??= await startColumns(started);
+      return current;
+    },
+    async stop() {
+      await current?.stop();
+      await (await kube)?.stop();
+    },
+  };
+}
+
+/** Starts Annex, and its peer if there is a kube-apiserver that knows who asks. Ends all but that. */
+export async function startColumns(kube?: Peer): Promise<Columns> {
   const closes: (() => Promise<void>)[] = [];
   const stop = async () => {
     for (const close of closes.reverse()) await close();
@@ -100,24 +142,25 @@ export async function startColumns(skip: Skip, { withPeer = true } = {}): Promis
     return one;
   };
   try {
-    const peer = withPeer ? await startSampleApiserver({ skip }) : undefined;
-    if (peer !== undefined) started(peer);
-    const { token, config } = peer === undefined ? accessByFiles(closes) : await accessByCluster(peer);
-    const start = async (http2: boolean, workers?: SubjectOptions["workers"]) => {
+    const { token, config } = kube === undefined ? accessByFiles(closes) : await accessByCluster(kube.cluster);
+    const start = async (http2: boolean, workers?: SubjectOptions["workers"]): Promise<AnnexColumn> => {
       const subject = started(
         await startSubject({ crds, http2, workers, config: { ...config, shutdown: { deadlineSeconds } } }),
       );
-      await untilServed(subject);
       const target = { port: portOf(subject.url), ca: String(subject.serving.credentials.ca), token };
-      return { subject, target, pids: subject.pids, dataDir: subject.dataDir };
+      await untilServed(subject);
+      return { subject, target, pids: subject.pids, dataDir: subject.dataDir, compiling: workers ?? 1 };
     };
     const annex = await start(false);
+    const beside = kube && { peer: started(await startSampleApiserver(kube.cluster)), crd: kube };
+    if (beside !== undefined) await untilServed(beside.crd);
+    const column = ({ url, credentials, pids, dataDir }: Peer): Column => ({
+      target: { port: portOf(url), ca: String(credentials.ca), token },
+      ...{ pids, dataDir, compiling: 0 },
+    });
     return {
-      ...{ annex, cluster: peer?.cluster, startAnnex: start, stop },
-      peer: peer && {
-        target: { port: portOf(peer.url), ca: String(peer.credentials.ca), token },
-        ...{ pids: peer.pids, dataDir: peer.dataDir },
-      },
+      ...{ annex, cluster: kube?.cluster, startAnnex: start, stop },
+      ...{ peer: beside && column(beside.peer), crd: beside && column(beside.crd) },
       startLimit: async (http2 = false) => started(await startLimit(annex.subject, http2)),
     };
   } catch (error) {
@@ -131,7 +174,7 @@ interface Access {
   readonly config: NonNullable<SubjectOptions["config"]>;
 }
 
-async function accessByCluster({ cluster }: Peer): Promise<Access> {
+async function accessByCluster(cluster: Cluster): Promise<Access> {
   const { code, stderr } = await runKubectl(["apply", "-f", "-"], { ...cluster, stdin: account });
   if (code !== 0) throw new Error(stderr);
   const { stdout } = await runKubectl(["create", "token", "bench", "--duration=1h"], cluster);
@@ -157,8 +200,8 @@ function accessByFiles(closes: (() => Promise<void>)[]): Access {
   return { token, config: { authentication: { tokenFile }, authorization: { rbacFiles: [rbacFile] } } };
 }
 
-async function untilServed(subject: Subject): Promise<void> {
-  const client = subject.client();
+async function untilServed(server: Pick<Subject, "client">): Promise<void> {
+  const client = server.client();
   try {
     for (const until = performance.now() + servedTimeoutMs; performance.now() < until; await pause(20)) {
       if ((await client.ask({ path: flundersIn("small") })).status === 200) return;
@@ -177,7 +220,13 @@ async function startLimit({ serving }: Subject, http2: boolean): Promise<Limit &
   return {
     target: { port, ca: String(credentials.ca), token: undefined },
     pids: () => [child.pid as number],
-    tell: (order) => void child.send(order),
+    compiling: 1,
+    async teach(answers) {
+      const taught = once(child, "message");
+      child.send({ answers } satisfies RawOrder);
+      await taught;
+    },
+    tell: (event) => void child.send({ event } satisfies RawOrder),
     async stop() {
       const ended = once(child, "close");
       child.kill();

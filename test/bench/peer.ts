@@ -1,12 +1,13 @@
 /**
  * What Annex is compared with: Kubernetes' own API servers, each with an etcd that is told to sync, as
- * Annex's store does. Only what serves is counted: not who answers sample-apiserver's reviews.
+ * Annex's store does. Only what serves is counted: not who answers sample-apiserver's reviews. Who answers them, a
+ * kube-apiserver that serves definitions itself, is compared only while nobody else is asked anything.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { buildBinaries, controlPlane, missingGo } from "../e2e/cluster/binaries.ts";
+import { buildBinaries, missingGo } from "../e2e/cluster/binaries.ts";
 import { type Cluster, etcdFlags, freePorts, startCluster } from "../e2e/cluster/cluster.ts";
 import { type Leashed, startLeashed } from "../e2e/cluster/leashed.ts";
 import { type Client, type ClientOptions, type Credentials, createClient } from "../support/client.ts";
@@ -39,7 +40,12 @@ const pollMs = 100;
 /** Starts kube-apiserver, without controllers, with definitions. Undefined, and said, where it can't be built. */
 export async function startKubeApiserver(options: { crds: string; skip: Skip }): Promise<Peer | undefined> {
   const { crds, skip } = options;
-  return await starting("kube-apiserver", skip, async (dataDir, closeLater) => {
+  const missing = await missingGo();
+  if (missing !== undefined) {
+    skip(`Kubernetes' API servers: ${missing}`);
+    return undefined;
+  }
+  return await starting(async (dataDir, closeLater) => {
     const cluster = await startCluster({ controllerManager: false, dataDir });
     closeLater(() => cluster.stop());
     const { code, stderr } = await runKubectl(["create", "-f", crds], cluster);
@@ -48,12 +54,10 @@ export async function startKubeApiserver(options: { crds: string; skip: Skip }):
   });
 }
 
-/** Starts sample-apiserver, which serves flunders. Undefined, and said, where it can't be built. */
-export async function startSampleApiserver({ skip }: { skip: Skip }): Promise<Peer | undefined> {
-  return await starting("sample-apiserver", skip, async (dataDir, closeLater) => {
-    const binaries = await buildBinaries([...controlPlane, "sample-apiserver"]);
-    const cluster = await startCluster({ controllerManager: false, binaries });
-    closeLater(() => cluster.stop());
+/** Starts sample-apiserver, which serves flunders, and asks a cluster who asks and whether they may. */
+export async function startSampleApiserver(cluster: Cluster): Promise<Peer> {
+  return await starting(async (dataDir, closeLater) => {
+    const binaries = await buildBinaries(["etcd", "sample-apiserver"]);
     const [port, etcdPort, peerPort] = (await freePorts(3)) as [number, number, number];
     const etcdUrl = `http://127.0.0.1:${etcdPort}`;
     const groups: number[] = [];
@@ -85,18 +89,11 @@ export async function startSampleApiserver({ skip }: { skip: Skip }): Promise<Pe
 
 /** Starts a peer in a folder of its own, waits until it is idle, and ends all of it if that fails. */
 async function starting(
-  name: string,
-  skip: Skip,
   start: (
     dataDir: string,
     closeLater: (close: () => Promise<void>) => void,
   ) => Promise<{ cluster: Cluster; url: string; groups: readonly number[] }>,
-): Promise<Peer | undefined> {
-  const missing = await missingGo();
-  if (missing !== undefined) {
-    skip(`${name}: ${missing}`);
-    return undefined;
-  }
+): Promise<Peer> {
   const dataDir = mkdtempSync(join(tmpdir(), "annex-bench-peer-"));
   const closes: (() => Promise<void>)[] = [];
   const stop = async () => {

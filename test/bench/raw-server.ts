@@ -1,7 +1,7 @@
 /**
  * The limit: a raw server of Node's that answers each path with the bytes it was given for it, and does nothing
  * else. A path that it was given no bytes for is a watch: what it is told to write, it writes to all of them.
- * Started with a channel, over which the bytes come; its port goes back once it listens.
+ * Started with a channel, over which the bytes come; its port goes back once it listens, and a word once it knows them.
  */
 import { readFileSync } from "node:fs";
 import { createSecureServer } from "node:http2";
@@ -56,8 +56,11 @@ process.once("message", ({ certFile, keyFile, http2 }: RawStart) => {
 });
 process.once("disconnect", () => process.exit(0));
 
-function order({ answers = {}, event }: RawOrder): void {
-  for (const [path, text] of Object.entries(answers)) bodies.set(path, Buffer.from(text));
+function order({ answers, event }: RawOrder): void {
+  if (answers !== undefined) {
+    for (const [path, text] of Object.entries(answers)) bodies.set(path, Buffer.from(text));
+    process.send?.("taught");
+  }
   if (event === undefined) return;
   // Made once, the chunk's length in it: nothing is cheaper than one write of these bytes to each.
   const chunk = Buffer.from(`${Buffer.byteLength(event).toString(16)}\r\n${event}\r\n`);

@@ -2,6 +2,7 @@
 import { execFileSync, type StdioOptions } from "node:child_process";
 import { arch, cpus, release, totalmem } from "node:os";
 import { gatewayVersion } from "../../gateway/version.ts";
+import { etcdVersion, kubernetesVersion } from "../e2e/cluster/binaries.ts";
 import { root } from "../support/checkout.ts";
 import { type Figure, missed } from "./row.ts";
 
@@ -12,6 +13,10 @@ export interface Outcome {
   readonly figures: readonly Figure[];
   /** What was not measured, and why. */
   readonly skipped: readonly string[];
+  /** Why it has no figures, if it failed. */
+  readonly failure?: string;
+  /** How long it took. */
+  readonly seconds: number;
 }
 
 /** Where figures come from: they are worth nothing without. */
@@ -21,6 +26,10 @@ export interface Machine {
   readonly memoryGiB: number;
   readonly kernel: string;
   readonly node: string;
+  readonly sqlite: string | undefined;
+  /** Of what it is compared with. */
+  readonly kubernetes: string;
+  readonly etcd: string;
   readonly annex: string;
   /** Undefined where there is no git. */
   readonly commit: string | undefined;
@@ -36,6 +45,9 @@ export function thisMachine(now: Date): Machine {
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     kernel: `${process.platform} ${release()} ${arch()}`,
     node: process.versions.node,
+    sqlite: process.versions.sqlite,
+    kubernetes: kubernetesVersion(),
+    etcd: etcdVersion(),
     annex: gatewayVersion,
     commit: commit(),
     at: now.toISOString(),
@@ -54,13 +66,27 @@ function commit(): string | undefined {
 
 /** Formats a machine as one line. */
 export function formatMachine(machine: Machine): string {
-  const { cpu, cores, memoryGiB, kernel, node, annex, commit, at } = machine;
-  return `${cores} × ${cpu}, ${memoryGiB} GiB, ${kernel}, Node ${node}, annex ${annex} (${commit ?? "no git"}), ${at}`;
+  const { cpu, cores, memoryGiB, kernel, node, sqlite, kubernetes, etcd, annex, commit, at } = machine;
+  const own = `Node ${node}, SQLite ${sqlite}, annex ${annex} (${commit ?? "no git"})`;
+  return `${cores} × ${cpu}, ${memoryGiB} GiB, ${kernel}, ${own}; Kubernetes ${kubernetes}, etcd ${etcd}; ${at}`;
 }
 
 /** Formats the figures as one table. Columns that no figure fills are left out. */
 export function formatTable(outcomes: readonly Outcome[]): string {
-  const heads = ["row", "figure", "annex", "unit", "limit", "peer", "limit ÷ annex", "peer ÷ annex", "target", ""];
+  const heads = [
+    "row",
+    "figure",
+    "annex",
+    "unit",
+    "limit",
+    "peer",
+    "crd",
+    "limit ÷ annex",
+    "peer ÷ annex",
+    "crd ÷ annex",
+    "target",
+    "",
+  ];
   const lines = outcomes.flatMap(({ row, figures }) => figures.map((figure) => [row, ...cells(figure)]));
   const shown = heads.flatMap((head, column) => (lines.some((line) => line[column] !== "") ? [{ head, column }] : []));
   const widths = shown.map(({ head, column }) =>
@@ -79,17 +105,20 @@ export function formatTable(outcomes: readonly Outcome[]): string {
 }
 
 function cells(figure: Figure): readonly string[] {
-  const { what, annex, unit, limit, peer, target } = figure;
-  const ratio = (other: number | undefined) => (other === undefined ? "" : number(other / annex));
+  const { what, annex, unit, limit, peer, crd, target } = figure;
+  const shown = (value: number | undefined) => (value === undefined ? "" : number(value));
+  const ratio = (other: number | undefined) => shown(other && other / annex);
   const faults = missed(figure);
   return [
     what,
     number(annex),
     unit,
-    limit === undefined ? "" : number(limit),
-    peer === undefined ? "" : number(peer),
+    shown(limit),
+    shown(peer),
+    shown(crd),
     ratio(limit),
     ratio(peer),
+    ratio(crd),
     targetText(target),
     target === undefined ? "" : faults.length === 0 ? "ok" : `MISSED: ${faults.join(", ")}`,
   ];

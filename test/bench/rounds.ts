@@ -19,11 +19,19 @@ export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 
-/** What Annex, a raw server and the peer have each; those that aren't there are left out. */
+/** What Annex, a raw server, the peer and a CRD in kube-apiserver have each; those that aren't there are left out. */
 export interface Beside<T> {
   readonly annex: T;
   readonly limit?: T;
   readonly peer?: T;
+  readonly crd?: T;
+}
+
+/** Gives those that are there. */
+export function beside<T>(
+  all: { readonly [name in keyof Beside<T>]: T | undefined } & { readonly annex: T },
+): Beside<T> {
+  return mapped(all as Beside<T>, (one) => one);
 }
 
 /** Measures each that is there in turn, for some rounds. */
@@ -34,7 +42,7 @@ export async function inRounds<T, R>(
 ): Promise<Beside<readonly R[]>> {
   const seen = mapped(subjects, (): R[] => []);
   for (let round = 0; round < count; round++) {
-    for (const name of ["annex", "limit", "peer"] as const) {
+    for (const name of ["annex", "limit", "peer", "crd"] as const) {
       const subject = subjects[name];
       if (subject !== undefined) seen[name]?.push(await measure(subject));
     }
@@ -47,10 +55,11 @@ export function medians<R>(seen: Beside<readonly R[]>, pick: (one: R) => number)
   return mapped(seen, (ones) => median(ones.map(pick)));
 }
 
-function mapped<T, R>({ annex, limit, peer }: Beside<T>, change: (one: T) => R): Beside<R> {
+function mapped<T, R>({ annex, limit, peer, crd }: Beside<T>, change: (one: T) => R): Beside<R> {
   return {
     annex: change(annex),
     ...(limit === undefined ? {} : { limit: change(limit) }),
     ...(peer === undefined ? {} : { peer: change(peer) }),
+    ...(crd === undefined ? {} : { crd: change(crd) }),
   };
 }

@@ -1,4 +1,5 @@
-/** What a row of the bench is, and what it gives. */
+/** What a row of the bench is, what it is given, and what it gives. */
+import type { Columns } from "./columns.ts";
 
 /** One figure. All values of it are in `unit`. */
 export interface Figure {
@@ -9,6 +10,8 @@ export interface Figure {
   readonly limit?: number;
   /** What another implementation needs, measured in the same run. */
   readonly peer?: number;
+  /** What a CustomResourceDefinition in kube-apiserver needs, measured in the same run. No target is set by it. */
+  readonly crd?: number;
   readonly target?: Target;
 }
 
@@ -25,6 +28,20 @@ export interface Target {
 /** Says why a row, or a part of it, was not measured. */
 export type Skip = (why: string) => void;
 
+/** What a row is given. */
+export interface Bench {
+  readonly skip: Skip;
+  /** For what is no figure; it may have to be made. */
+  readonly outFolder: string;
+  /**
+   * Gives what stands side by side in the table, whose control plane is the same for all rows of a run.
+   *
+   * @param has.fresh whether nobody may have asked these servers anything before. Else they, and their objects, may
+   * be those of the row before. Default: false.
+   */
+  columns(has?: { readonly fresh: boolean }): Promise<Columns>;
+}
+
 /** One measurement: a file under `rows/`. */
 export interface Row {
   /** As it is named on the command line. */
@@ -32,8 +49,7 @@ export interface Row {
   readonly about: string;
   /** Takes many minutes: run only if it is asked for. */
   readonly isByNameOnly?: true;
-  /** `outFolder` is for what is no figure; it may have to be made. */
-  run(skip: Skip, outFolder: string): Promise<readonly Figure[]>;
+  run(bench: Bench): Promise<readonly Figure[]>;
 }
 
 /** Gives the targets that a figure misses, in words. */

@@ -9,11 +9,12 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Cluster } from "../../e2e/cluster/cluster.ts";
 import { type Forwarder, startForwarder } from "../../e2e/cluster/forwarder.ts";
 import { runKubectl } from "../../support/kubectl.ts";
-import { type AnnexColumn, flundersIn, startColumns } from "../columns.ts";
-import { fill, flunder } from "../flunders.ts";
+import type { AnnexColumn } from "../columns.ts";
+import { fill, flunder, flundersIn } from "../flunders.ts";
 import { type Load, startLoad, type Target } from "../load/load.ts";
 import { cpuSeconds, pidsOfGroups } from "../process-costs.ts";
 import type { Figure, Row } from "../row.ts";
+import { warmUp, warmUpTimes } from "../warm-up.ts";
 
 const inFlight = [16, 64];
 const seconds = 3;
@@ -38,23 +39,22 @@ interface Behind {
 export const aggregator: Row = {
   name: "aggregator",
   about: "gets and a rolling update through kube-apiserver, by HTTP/1.1 and HTTP/2 on the gateway's port",
-  async run(skip) {
+  async run(bench) {
     const load = startLoad();
     const forwarder = await startForwarder();
-    const columns = await startColumns(skip);
     try {
-      const { cluster } = columns;
+      const { cluster, startAnnex } = await bench.columns();
       if (cluster === undefined) return [];
+      await giveUpApiService(cluster);
       const figures: Figure[] = [];
       for (const http2 of [false, true]) {
-        const annex = http2 ? await columns.startAnnex(true) : columns.annex;
+        const annex = await startAnnex(http2);
         const { token } = annex.target;
         const target = { port: Number(new URL(cluster.url).port), ca: readFileSync(cluster.pki.ca, "utf8"), token };
         const behind = { load, cluster, annex, target, protocol: http2 ? "HTTP/2" : "HTTP/1.1" };
-        await fill(load, annex, { namespace, count: 10, bytes: 1_000 });
-        // Straight, so that its code is compiled before anything is counted.
-        const straight = { target: annex.target, path: `${flundersIn(namespace)}/o-7` };
-        await load.request({ ...straight, until: { seconds: warmUpSeconds } });
+        await fill(load, [annex], namespace);
+        // Straight: an aggregator asks for less in the same time.
+        await warmUp(load, [annex], { times: warmUpTimes.small, path: `${flundersIn(namespace)}/o-7` });
         await register(behind, annex.target.port);
         for (const count of inFlight) figures.push(...(await gets(behind, count)));
         figures.push(await rolled(behind, forwarder));
@@ -62,11 +62,17 @@ export const aggregator: Row = {
       return figures;
     } finally {
       await load.stop();
-      await columns.stop();
       forwarder.close();
     }
   },
 };
+
+/** Has the cluster's own definition of the group no longer decide where its requests go. */
+async function giveUpApiService(cluster: Cluster): Promise<void> {
+  const label = "kube-aggregator.kubernetes.io/automanaged-";
+  const { code, stderr } = await runKubectl(["label", "apiservice", apiService, label], cluster);
+  if (code !== 0) throw new Error(stderr);
+}
 
 /** Sends the group's requests to a port of this machine, and waits until they go there. */
 async function register({ load, cluster, annex, target }: Behind, port: number): Promise<void> {

@@ -16,7 +16,7 @@ const patienceMs = 60_000;
 export const definitions: Row = {
   name: "definitions",
   about: "a store with prometheus-operator's definitions joins, and every OpenAPI document is asked for",
-  async run(skip) {
+  async run({ skip }) {
     const realData = process.env["ANNEX_REAL_DATA"];
     if (realData === undefined) {
       skip("ANNEX_REAL_DATA is not set");

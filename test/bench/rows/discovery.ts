@@ -27,9 +27,9 @@ const aggregated = { Accept: "application/json;g=apidiscovery.k8s.io;v=v2;as=API
 export const discovery: Row = {
   name: "discovery",
   about: `discovery, OpenAPI and readiness with every store dead, ${connections} in flight`,
-  async run(skip) {
+  async run() {
     const load = startLoad();
-    const columns = await startColumns(skip, { withPeer: false });
+    const columns = await startColumns();
     try {
       const { target, subject } = columns.annex;
       await subject.killStores();

@@ -37,7 +37,7 @@ const untracked = ", untracked";
 export const fields: Row = {
   name: "fields",
   about: `writes of objects with managedFields by ${writers} clients: CPU of all that serves, a write`,
-  async run(skip) {
+  async run({ skip }) {
     const subject = await startSubject({ crds });
     try {
       const peer = await startKubeApiserver({ crds, skip });

@@ -6,17 +6,16 @@
  * counts once.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import { type Column, flundersIn, startColumns } from "../columns.ts";
-import { fill } from "../flunders.ts";
+import type { Column } from "../columns.ts";
+import { collections, fill, flundersIn } from "../flunders.ts";
 import { type Load, startLoad, usualConnections } from "../load/load.ts";
 import { forgetPeak, peakMiB, residentMiB } from "../process-costs.ts";
 import { type Beside, inRounds, medians } from "../rounds.ts";
 import type { Figure, Row } from "../row.ts";
 
 const watchers = 1_000;
-const objects = 10_000;
-const bytes = 1_000;
 const namespace = "many";
+const objects = collections[namespace].count;
 /** Until what a fill left behind is gone, as far as it goes. */
 const settleMs = 5_000;
 /** Each client lists so often: the first answers alone show no more than the start of it. */
@@ -25,13 +24,12 @@ const listsEach = 2;
 export const memory: Row = {
   name: "memory",
   about: `${objects} objects of 1 KB, ${watchers} idle watchers; then ${usualConnections} clients list all of them`,
-  async run(skip) {
+  async run(bench) {
     const load = startLoad();
-    const columns = await startColumns(skip);
     try {
-      const { annex, peer } = columns;
+      const { annex, peer, startLimit } = await bench.columns({ fresh: true });
       const compared: Beside<Column> = { annex, ...(peer === undefined ? {} : { peer }) };
-      const limit = await columns.startLimit();
+      const limit = await startLimit();
       const idle = await inRounds(1, { ...compared, limit }, (column) =>
         column === limit ? watched(load, column, "/") : filled(load, column),
       );
@@ -46,14 +44,13 @@ export const memory: Row = {
       ];
     } finally {
       await load.stop();
-      await columns.stop();
     }
   },
 };
 
 async function filled(load: Load, column: Column): Promise<number> {
   const { target } = column;
-  await fill(load, column, { namespace, count: objects, bytes });
+  await fill(load, [column], namespace);
   const path = flundersIn(namespace);
   // A list without items has one revision, wherever its kind puts that.
   const none = { target, path: `${path}?labelSelector=none`, connections: 1 };

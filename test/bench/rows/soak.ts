@@ -60,7 +60,7 @@ export const soak: Row = {
   name: "soak",
   about: `${seconds} s of everything at ${wantedCores * 100} % of one core`,
   isByNameOnly: true,
-  async run(_skip, outFolder) {
+  async run({ outFolder }) {
     const subject = await startSubject({ crds: join(root, "stores/sql/examples") });
     const client = subject.client();
     const load = createLoad(client);

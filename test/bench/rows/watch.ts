@@ -6,18 +6,21 @@
  * The CPU holds that of the writes: a thousandth of what they bring about.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import { type AnnexColumn, type Column, flundersIn, type Limit, startColumns } from "../columns.ts";
-import { fill, update } from "../flunders.ts";
-import { type Load, startLoad, usualConnections } from "../load/load.ts";
+import type { AnnexColumn, Column, Limit } from "../columns.ts";
+import { collections, fill, flundersIn, update } from "../flunders.ts";
+import { type Load, startLoad } from "../load/load.ts";
 import { cpuSeconds } from "../process-costs.ts";
-import { type Beside, inRounds, medians } from "../rounds.ts";
+import { type Beside, beside, inRounds, medians } from "../rounds.ts";
 import type { Figure, Row, Target } from "../row.ts";
+import { warmUp } from "../warm-up.ts";
 
 const watchers = 1_000;
 const rounds = 3;
-const seconds = 4;
-const bytes = 1_000;
+/** Updates by which the code of a write is compiled, before anybody watches. */
+const warmUpWrites = 5_000;
+const seconds = 3;
 const namespace = "watched";
+const { bytes } = collections[namespace];
 /** After so long without an event none is expected any more. */
 const silentMs = 4_000;
 /** Before a measurement, what was written earlier has long arrived. */
@@ -32,7 +35,7 @@ interface Rate {
   readonly cpu: Target;
   readonly delay: Target;
 }
-const rates: readonly Rate[] = [
+const rates: readonly [Rate, ...Rate[]] = [
   { perSecond: 20, cpu: { limitRatio: 0.6, peerRatio: 2 }, delay: { peerRatio: 2 } },
   { perSecond: 100, cpu: { limitRatio: 1, peerRatio: 4 }, delay: { peerRatio: 1 } },
 ];
@@ -61,24 +64,25 @@ export interface Delivery {
 export const watch: Row = {
   name: "watch",
   about: `${watchers} watchers of objects of 1 KB, a connection of HTTP/1.1 each; the delay is from a write's sending`,
-  async run(skip) {
+  async run(bench) {
     // Who reads is another process than who writes: neither waits for the other.
     const [reader, writer] = [startLoad(), startLoad()];
-    const columns = await startColumns(skip);
     try {
-      const limit = await columns.startLimit();
-      const { annex, peer } = columns;
+      const { annex, peer, startLimit } = await bench.columns({ fresh: true });
+      const limit = await startLimit();
+      await warmUpWriting(writer, Object.values(beside({ annex, peer })));
       const watched: Beside<Watched> = {
         annex: await watching({ reader, writer, column: annex }),
         limit: await watchingLimit(reader, limit, annex),
         ...(peer === undefined ? {} : { peer: await watching({ reader, writer, column: peer }) }),
       };
+      for (const one of Object.values(watched)) await delivered(reader, one, rates[0].perSecond);
       const figures: Figure[] = [];
       for (const { perSecond, cpu, delay } of rates) {
         const all = await inRounds(rounds, watched, (one) => delivered(reader, one, perSecond));
         const { peer: seenPeer, ...others } = all;
         const isWhole = seenPeer?.every(({ share }) => share > minShare);
-        if (isWhole === false) skip(`sample-apiserver at ${perSecond} writes/s: it did not deliver all events`);
+        if (isWhole === false) bench.skip(`sample-apiserver at ${perSecond} writes/s: it did not deliver all events`);
         const seen = { ...others, ...(seenPeer !== undefined && isWhole ? { peer: seenPeer } : {}) };
         const what = `${perSecond} writes/s`;
         const { annex, peer } = medians(seen, ({ p99Ms }) => p99Ms);
@@ -98,10 +102,15 @@ export const watch: Row = {
     } finally {
       await reader.stop();
       await writer.stop();
-      await columns.stop();
     }
   },
 };
+
+/** Brings what a write costs, which an event's figure holds, to what it costs from then on. */
+export async function warmUpWriting(writer: Load, columns: readonly Column[]): Promise<void> {
+  await fill(writer, columns, "written");
+  await warmUp(writer, columns, { ...update("written", bytes), times: warmUpWrites });
+}
 
 /** Opens the watches of a column, and fills it with what is written. */
 export async function watching(has: { reader: Load; writer: Load; column: Column }): Promise<Watched> {
@@ -110,7 +119,7 @@ export async function watching(has: { reader: Load; writer: Load; column: Column
   // While there is nothing, a watch has nothing to begin with.
   const open = () => reader.watch({ target, path: `${flundersIn(namespace)}?watch=1`, watchers });
   await open();
-  await fill(writer, column, { namespace, count: usualConnections, bytes });
+  await fill(writer, [column], namespace);
   const asked = { target, ...update(namespace, bytes) };
   return {
     ...{ column, open },
@@ -132,7 +141,7 @@ async function watchingLimit(reader: Load, limit: Limit, { subject }: AnnexColum
       for (let number = 0; number < operations; number++) {
         await pause(Math.max(0, began + (number * 1000) / perSecond - performance.now()));
         const object = body.trim().replace(/"@\d+@/, `"@${process.hrtime.bigint() / 1000n}@`);
-        limit.tell({ event: `{"type":"MODIFIED","object":${object}}\n` });
+        limit.tell(`{"type":"MODIFIED","object":${object}}\n`);
       }
       return { operations, seconds };
     },

@@ -2,21 +2,21 @@
  * Durable writes: what a create and an update cost all processes that serve. Both answer after an fsync: SQLite's with
  * `synchronous=FULL`, etcd's of its log.
  */
-import { type Column, flundersIn, startColumns } from "../columns.ts";
+import type { Column } from "../columns.ts";
 import { type Cost, costOf } from "../costs.ts";
-import { fill, flunder, update } from "../flunders.ts";
+import { fill, flunder, flundersIn, update } from "../flunders.ts";
 import { fsyncMs } from "../fsync.ts";
 import { type AskedFor, type Load, startLoad, usualConnections } from "../load/load.ts";
-import { type Beside, inRounds, medians } from "../rounds.ts";
+import { beside, inRounds, medians } from "../rounds.ts";
 import type { Figure, Row } from "../row.ts";
+import { warmUp } from "../warm-up.ts";
 
 const rounds = 3;
-const seconds = 1.5;
-/**
- * Before each measurement until the connections are warm, and before the first: Node's compiler needs some
- * 7,000 creates to bring one down to what it costs from then on.
- */
-const warmUpSeconds = { first: 10, each: 0.5 };
+const seconds = 1.25;
+/** Before each measurement, until caches and connections are warm. */
+const warmUpSeconds = 0.25;
+/** Of each kind, of which there are four: Node's compiler needs some 7,000 creates to bring one down to what it costs from then on. */
+const warmUpTimes = 3_500;
 const namespace = "written";
 
 /** One kind of write. */
@@ -36,18 +36,16 @@ const kinds: readonly Kind[] = [
 export const writes: Row = {
   name: "writes",
   about: `creates and updates over ${usualConnections} connections, HTTP/1.1, each durable before it is answered`,
-  async run(skip) {
+  async run(bench) {
     const load = startLoad();
-    const columns = await startColumns(skip);
     try {
-      const { annex, peer } = columns;
-      const compared: Beside<Column> = { annex, ...(peer === undefined ? {} : { peer }) };
-      for (const column of Object.values(compared)) {
-        await fill(load, column, { namespace, count: usualConnections, bytes: 1_000 });
-      }
-      for (const column of Object.values(compared)) {
-        for (const asked of [create(1_000, 0), update(namespace, 1_000)]) {
-          await load.request({ target: column.target, ...asked, until: { seconds: warmUpSeconds.first / 2 } });
+      const { annex, peer, crd } = await bench.columns({ fresh: true });
+      const compared = beside({ annex, peer, crd });
+      const columns = Object.values(compared);
+      await fill(load, columns, namespace);
+      for (const bytes of [1_000, 10_000]) {
+        for (const asked of [create(bytes, 10_000 * bytes), update(namespace, bytes)]) {
+          await warmUp(load, columns, { ...asked, times: warmUpTimes });
         }
       }
       const fsync = await inRounds(1, compared, async ({ dataDir = "" }) => fsyncMs(dataDir));
@@ -72,7 +70,6 @@ export const writes: Row = {
       return figures;
     } finally {
       await load.stop();
-      await columns.stop();
     }
   },
 };
@@ -84,6 +81,6 @@ function create(bytes: number, from: number): Omit<AskedFor, "target" | "until">
 
 async function measured(load: Load, column: Column, asked: Omit<AskedFor, "target" | "until">): Promise<Cost> {
   const warm = { ...asked, from: (asked.from ?? 0) + 500_000 };
-  await load.request({ target: column.target, ...warm, until: { seconds: warmUpSeconds.each } });
+  await load.request({ target: column.target, ...warm, until: { seconds: warmUpSeconds } });
   return await costOf(load, column, { ...asked, until: { seconds } });
 }

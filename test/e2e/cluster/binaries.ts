@@ -76,9 +76,20 @@ export async function buildBinaries(
 
 /** Gives Kubernetes' version, `v1.36.3`. */
 export function kubernetesVersion(): string {
-  const version = /^\s*k8s\.io\/kubernetes (v\S+)/m.exec(moduleText())?.[1];
-  if (version === undefined) throw new Error("go.mod names no k8s.io/kubernetes");
-  return version;
+  return versionOf("k8s.io/kubernetes");
+}
+
+/** Gives etcd's version, `v3.6.8`. */
+export function etcdVersion(): string {
+  return versionOf(packages.etcd);
+}
+
+function versionOf(name: string): string {
+  const line = moduleText()
+    .split("\n")
+    .find((text) => text.trim().startsWith(`${name} v`));
+  if (line === undefined) throw new Error(`go.mod names no ${name}`);
+  return line.trim().split(" ")[1] as string;
 }
 
 function moduleText(): string {
