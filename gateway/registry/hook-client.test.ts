@@ -53,7 +53,7 @@ const hooks = [
   },
   {
     name: "tabulate",
-    ownMs: 10_000,
+    ownMs: 30_000,
     code: 500,
     call: (client: Hooks, by: CallContext) =>
       client.tabulate("v1", [{ namespace: "ns", name: "a", uid: "u", revision: 1n, json }], by),

@@ -29,8 +29,8 @@ export interface HookClientOptions {
 
 /** As a webhook's default timeoutSeconds. */
 const admissionMs = 10_000;
-/** As kube-apiserver waits for a conversion webhook. */
-const conversionMs = 30_000;
+/** As kube-apiserver waits for a conversion webhook. Longer than a breaker needs to find that nobody answers, which is a 503. */
+const readMs = 30_000;
 /** Until a store that is away may be back. */
 const retrySeconds = 1;
 /** Objects, and bytes of them, of one conversion or Table: what a store must take. */
@@ -86,7 +86,7 @@ export function createHookClient({ definition, storeName, hooks, opener, log }: 
 
   async function convertBatch(version: string, objects: readonly Uint8Array[], caller: Caller): Promise<Uint8Array[]> {
     const request = { requestId: caller.requestId, group, kind, targetVersion: version, objectsJson: [...objects] };
-    const options = { signal: caller.signal, timeoutMs: Math.min(conversionMs, caller.timeoutMs) };
+    const options = { signal: caller.signal, timeoutMs: Math.min(readMs, caller.timeoutMs) };
     let converted: Uint8Array[];
     try {
       converted = (await twice(() => hooks.convert(request, options))).objectsJson;
@@ -121,7 +121,7 @@ export function createHookClient({ definition, storeName, hooks, opener, log }: 
         ...{ revision, uid, json },
       })),
     };
-    const options = { signal: caller.signal, timeoutMs: Math.min(admissionMs, caller.timeoutMs) };
+    const options = { signal: caller.signal, timeoutMs: Math.min(readMs, caller.timeoutMs) };
     try {
       return (await twice(() => hooks.tabulate(request, options))).rows.map(({ cellsJson }) => cellsJson);
     } catch (error) {
