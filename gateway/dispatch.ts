@@ -14,6 +14,7 @@ import { type HttpAnswer, type HttpRequest, withSignalOf } from "./apimachinery/
 import { isJsonObject, type JsonObject, JsonSyntaxError } from "./apimachinery/json.ts";
 import type { ObjectView } from "./apimachinery/object.ts";
 import type { WriteOptions } from "./apimachinery/options.ts";
+import { after } from "./apimachinery/promise.ts";
 import type { RequestInfo } from "./apimachinery/request-info.ts";
 import {
   isImperative,
@@ -202,7 +203,7 @@ async function answerGet(given: DispatchRequest, tools: verbs.VerbTools): Promis
   if (given.info.subresource === "scale" && paths !== undefined) return await answerGetScale(given, tools, paths);
   const request = verbRequest(given);
   const view = await verbs.get(request, tools, parseGetOptions(given.query));
-  return await objectAnswer(200, view, request, tools);
+  return objectAnswer(200, view, request, tools);
 }
 
 /** A form that no Scale has is refused only when there is one; one that nothing has, at once. */
@@ -370,18 +371,19 @@ async function scaleBody({ http }: DispatchRequest): Promise<verbs.ScaleBody> {
   }
 }
 
-async function objectAnswer(
+function objectAnswer(
   status: number,
   view: ObjectView,
   request: verbs.VerbRequest,
   tools: verbs.VerbTools,
-): Promise<HttpAnswer> {
+): HttpAnswer | Promise<HttpAnswer> {
+  const { form, includeObject } = request;
   // Of a type compiled into it kube-apiserver says so kindly; of a custom resource it gives its own fault away.
-  if (request.form.as === "PartialObjectMetadataList") throw unknownError("content is not a list");
-  const rows = await verbs.tabulate(request, tools, [view]);
-  const options = { includeObject: request.includeObject, now: tools.clock(), rows };
-  const body = await renderObject(view, request.form, tools.columnsOf(request.resource), options);
-  return { status, headers: { "Content-Type": request.form.mediaType }, body };
+  if (form.as === "PartialObjectMetadataList") throw unknownError("content is not a list");
+  const rendered = after(verbs.tabulate(request, tools, [view]), (rows) =>
+    renderObject(view, form, tools.columnsOf(request.resource), { includeObject, now: tools.clock(), rows }),
+  );
+  return after(rendered, (body) => ({ status, headers: { "Content-Type": form.mediaType }, body }));
 }
 
 async function listAnswer(

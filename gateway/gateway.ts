@@ -219,8 +219,8 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     random: Math.random,
     uuid: randomUUID,
     bookmarkEveryMs: options.bookmarkEveryMs ?? defaultBookmarkEveryMs,
-    authorize: (request, verb, name) =>
-      assertAllowed(authorizer, attributesOf({ ...request.info, verb, name }, request.user), request.info.path),
+    authorize: async (request, verb, name) =>
+      await assertAllowed(authorizer, attributesOf({ ...request.info, verb, name }, request.user), request.info.path),
     admit: options.admit ?? admitAll,
     observeWatch: metrics.watches.watch,
     streamSeats: createStreamSeats(),

@@ -13,9 +13,8 @@ import { type AnswerForm, plainJson } from "./apimachinery/answer-form.ts";
 import type { HttpAnswer, HttpHeaders, HttpRequest } from "./apimachinery/http.ts";
 import { isSocketBody, isStreamBody } from "./apimachinery/http.ts";
 import type { JsonObject } from "./apimachinery/json.ts";
-import { after } from "./apimachinery/promise.ts";
+import { after, isPromise } from "./apimachinery/promise.ts";
 import type { RequestInfo } from "./apimachinery/request-info.ts";
-import type { ResourceTable } from "./apimachinery/resource.ts";
 import {
   retryAfterHeader,
   type Status,
@@ -211,27 +210,36 @@ async function passThrough(passage: Passage, rooms: ServerRooms & { readonly ask
   const sent = await rooms.authentication.authenticate(passage.request);
   passage.user = sent.user;
   for (const warning of sent.warnings) warnings.add(warning);
-  const { user, impersonator, request } = await actingUser(sent.request, {
-    attributes: attributesOf(info, sent.user),
+  const asked = attributesOf(info, sent.user);
+  const acting = actingUser(sent.request, {
+    attributes: asked,
     assertMay: (attributes) => assertMayImpersonate(rooms.authorizer, attributes),
     forbidden: forbiddenFor,
   });
-  Object.assign(passage, { user, impersonator, request });
+  const { user, impersonator, request } = isPromise(acting) ? await acting : acting;
+  passage.user = user;
+  passage.impersonator = impersonator;
+  passage.request = request;
   const isLongLived = lasts(request, info, rooms);
   const leave = rooms.flowControl.enter({ verb: info.verb, groups: user.groups, isLongRunning: isLongLived });
   if (leave === undefined) return tooManyAnswer();
   try {
-    await assertAllowed(rooms.asked, attributesOf(info, user), request.uri);
+    const allowed = assertAllowed(rooms.asked, user === sent.user ? asked : attributesOf(info, user), request.uri);
+    if (isPromise(allowed)) await allowed;
     return await route(passage, user, rooms);
   } finally {
     leave();
   }
 }
 
-async function route(passage: Passage, user: User, rooms: ServerRooms): Promise<HttpAnswer> {
+function route(passage: Passage, user: User, rooms: ServerRooms): HttpAnswer | Promise<HttpAnswer> {
+  return passage.info.isResourceRequest ? answerResource(passage, user, rooms) : answerOwn(passage, rooms);
+}
+
+/** What is about no resource. */
+async function answerOwn(passage: Passage, rooms: ServerRooms): Promise<HttpAnswer> {
   const { request, info, query } = passage;
   const table = rooms.registry.table();
-  if (info.isResourceRequest) return await answerResource(passage, user, table, rooms);
   const health = rooms.health.answer(info.path, query);
   if (health !== undefined) return health;
   const metrics = await rooms.metrics.answer({ method: request.method, path: info.path }, rooms.figures);
@@ -256,14 +264,9 @@ async function route(passage: Passage, user: User, rooms: ServerRooms): Promise<
 }
 
 /** @throws StatusError */
-function answerResource(
-  passage: Passage,
-  user: User,
-  table: ResourceTable,
-  rooms: ServerRooms,
-): HttpAnswer | Promise<HttpAnswer> {
+function answerResource(passage: Passage, user: User, rooms: ServerRooms): HttpAnswer | Promise<HttpAnswer> {
   const { request, info, query } = passage;
-  const resource = table.find(info.apiGroup, info.apiVersion, info.resource);
+  const resource = rooms.registry.table().find(info.apiGroup, info.apiVersion, info.resource);
   // Who is asked for is read without the slashes around it, where it lies is not.
   if (resource === undefined || request.path.startsWith("//")) return unknownPath(rooms, info);
   const answered = dispatchVerb(

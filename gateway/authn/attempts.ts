@@ -5,6 +5,7 @@
  * Source: apiserver pkg/endpoints/filters/authentication.go.
  */
 import type { HttpRequest } from "../apimachinery/http.ts";
+import { isPromise } from "../apimachinery/promise.ts";
 import { unauthorized } from "../apimachinery/status.ts";
 import type { Authenticating, Authentication } from "./authn.ts";
 import type { Log } from "./watched-file.ts";
@@ -24,7 +25,7 @@ export interface Attempt {
  * @param identify gives undefined if nobody knows who asks. What it throws is for the log alone.
  */
 export function authenticatingBy(
-  identify: (request: HttpRequest) => Promise<Authentication | undefined>,
+  identify: (request: HttpRequest) => Authentication | undefined | Promise<Authentication | undefined>,
   log: Log,
 ): Required<Pick<Authenticating, "authenticate" | "onAttempt">> {
   const listeners: ((attempt: Attempt) => void)[] = [];
@@ -37,7 +38,8 @@ export function authenticatingBy(
       };
       let found: Authentication | undefined;
       try {
-        found = await identify(request);
+        const identified = identify(request);
+        found = isPromise(identified) ? await identified : identified;
       } catch (error) {
         log.warn(
           { error: (error as Error).message, remoteAddress: request.remoteAddress },

@@ -11,6 +11,7 @@
  * Source: apiserver pkg/authentication/authenticatorfactory/delegating.go, pkg/endpoints/filters/authentication.go.
  */
 import type { HttpRequest } from "../apimachinery/http.ts";
+import { after } from "../apimachinery/promise.ts";
 import { anonymousUser, systemUnauthenticated, type User } from "../apimachinery/user.ts";
 import { type Attempt, authenticatingBy } from "./attempts.ts";
 import { type Authorities, assertApart, createAuthorityFile } from "./authority-file.ts";
@@ -138,15 +139,19 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
   }
   const union = unionAuthenticator([...authenticators, ...(options.more ?? [])]);
 
-  async function identify(request: HttpRequest): Promise<Authentication | undefined> {
+  function identify(request: HttpRequest): ReturnType<Parameters<typeof authenticatingBy>[0]> {
     const warnings: string[] = [];
-    const user = await union(request, (text) => warnings.push(text));
-    if (user === undefined && !options.anonymous) return undefined;
-    return {
-      user: user === undefined ? anonymous : withAuthenticatedGroup(user),
-      warnings,
-      request: withoutCredentials(request, frontProxy?.()),
-    };
+    return after(
+      union(request, (text) => warnings.push(text)),
+      (user) => {
+        if (user === undefined && !options.anonymous) return undefined;
+        return {
+          user: user === undefined ? anonymous : withAuthenticatedGroup(user),
+          warnings,
+          request: withoutCredentials(request, frontProxy?.()),
+        };
+      },
+    );
   }
 
   return {

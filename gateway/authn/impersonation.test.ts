@@ -34,18 +34,20 @@ async function act(headers: Headers, options: { user?: User; may?: readonly (str
     },
     ...{ resource: "pods", subresource: "", namespace: "a", name: "", fieldSelector: "", labelSelector: "" },
   };
-  const acting = await actingUser(request({ accept: "text/plain", ...headers }), {
-    attributes,
-    assertMay: async (question) => {
-      asked.push(word(question));
-      users.push(question.user);
-      const isAllowed = may.some((one) =>
-        typeof one === "string" ? one === word(question) : one.test(word(question)),
-      );
-      if (!isAllowed) throw refuse(question, `cannot ${question.verb}`);
-    },
-    forbidden: refuse,
-  }).catch((error: unknown) => {
+  const asking = async () =>
+    await actingUser(request({ accept: "text/plain", ...headers }), {
+      attributes,
+      assertMay: async (question) => {
+        asked.push(word(question));
+        users.push(question.user);
+        const isAllowed = may.some((one) =>
+          typeof one === "string" ? one === word(question) : one.test(word(question)),
+        );
+        if (!isAllowed) throw refuse(question, `cannot ${question.verb}`);
+      },
+      forbidden: refuse,
+    });
+  const acting = await asking().catch((error: unknown) => {
     if (!(error instanceof StatusError)) throw error;
     return error.status;
   });

@@ -45,10 +45,14 @@ export interface Acting {
  * Gives as whom the request goes on.
  * @throws StatusError 403 if it may not, 400 if the headers name no user.
  */
-export async function actingUser(request: HttpRequest, tools: ImpersonationTools): Promise<Acting> {
-  const requestor = tools.attributes.user;
+export function actingUser(request: HttpRequest, tools: ImpersonationTools): Acting | Promise<Acting> {
   const wanted = wantedUser(request);
-  if (wanted === undefined) return { user: requestor, impersonator: undefined, request };
+  if (wanted === undefined) return { user: tools.attributes.user, impersonator: undefined, request };
+  return actingAs(wanted, request, tools);
+}
+
+async function actingAs(wanted: User, request: HttpRequest, tools: ImpersonationTools): Promise<Acting> {
+  const requestor = tools.attributes.user;
   let refusal: StatusError | undefined;
   for (const mode of modes) {
     if (!mode.fits(wanted, requestor)) continue;

@@ -30,24 +30,32 @@ export function unionAuthenticator(authenticators: readonly Authenticator[]): Au
 
 /**
  * Asks one after the other until one knows.
+ * @param before what has failed already.
  * @throws AggregateError with all failures, if there was one and none knows.
  */
-export async function firstUser<A>(
+export function firstUser<A>(
   authenticators: readonly A[],
   ask: (authenticator: A) => User | undefined | Promise<User | undefined>,
-): Promise<User | undefined> {
-  const failures: unknown[] = [];
-  for (const authenticator of authenticators) {
+  before: readonly Error[] = [],
+): User | undefined | Promise<User | undefined> {
+  const failures = [...before];
+  for (let index = 0; index < authenticators.length; index++) {
     try {
-      const answer = ask(authenticator);
-      const user = isPromise(answer) ? await answer : answer;
-      if (user !== undefined) return user;
+      const answer = ask(authenticators[index] as A);
+      if (isPromise(answer)) {
+        const others = authenticators.slice(index + 1);
+        return answer.then(
+          (user) => user ?? firstUser(others, ask, failures),
+          (error: Error) => firstUser(others, ask, [...failures, error]),
+        );
+      }
+      if (answer !== undefined) return answer;
     } catch (error) {
-      failures.push(error);
+      failures.push(error as Error);
     }
   }
   if (failures.length === 0) return undefined;
-  throw new AggregateError(failures, failures.map((one) => (one as Error).message).join(", "));
+  throw new AggregateError(failures, failures.map((one) => one.message).join(", "));
 }
 
 /** Gives the user with the group of everybody who is known, unless it is anonymous or has one already. */

@@ -46,20 +46,35 @@ export function attributesOf(info: RequestInfo, user: User): Attributes {
 
 /** Asks in order until one decides; without a decision, all reasons and failures together. */
 export function unionAuthorizer(authorizers: readonly Authorizer[]): Authorizer {
-  return async (attributes) => {
-    const reasons: string[] = [];
-    const errors: Error[] = [];
-    for (const authorizer of authorizers) {
-      const answer = authorizer(attributes);
-      const decision = isPromise(answer) ? await answer : answer;
-      if (decision.outcome !== "noOpinion") return decision;
-      if (decision.reason !== "") reasons.push(decision.reason);
-      if (decision.error !== undefined) errors.push(decision.error);
+  return (attributes) => firstDecision(authorizers, attributes, []);
+}
+
+/** @param before those of the authorizers before. */
+function firstDecision(
+  authorizers: readonly Authorizer[],
+  attributes: Attributes,
+  before: readonly Decision[],
+): Decision | Promise<Decision> {
+  const silent = [...before];
+  for (let index = 0; index < authorizers.length; index++) {
+    const answer = (authorizers[index] as Authorizer)(attributes);
+    if (isPromise(answer)) {
+      const others = authorizers.slice(index + 1);
+      return answer.then((decision) =>
+        decision.outcome === "noOpinion" ? firstDecision(others, attributes, [...silent, decision]) : decision,
+      );
     }
-    const reason = reasons.join("\n");
-    if (errors.length === 0) return { outcome: "noOpinion", reason };
-    return { outcome: "noOpinion", reason, error: aggregate(errors) };
-  };
+    if (answer.outcome !== "noOpinion") return answer;
+    silent.push(answer);
+  }
+  return undecided(silent);
+}
+
+function undecided(silent: readonly Decision[]): Decision {
+  const reason = silent.flatMap((one) => (one.reason === "" ? [] : [one.reason])).join("\n");
+  const errors = silent.flatMap(({ error }) => (error === undefined ? [] : [error]));
+  if (errors.length === 0) return { outcome: "noOpinion", reason };
+  return { outcome: "noOpinion", reason, error: aggregate(errors) };
 }
 
 /** Allows members of these groups everything. */

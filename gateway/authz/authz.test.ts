@@ -90,7 +90,7 @@ test("authorizationFailed() is a text", () => {
 });
 
 test("assertAllowed() lets pass, forbids, or fails", async () => {
-  const ask = (decision: Decision) => assertAllowed(() => decision, list, "/uri");
+  const ask = async (decision: Decision) => await assertAllowed(() => decision, list, "/uri");
   await ask({ outcome: "allow", reason: "", error: new Error("partly") });
   await assert.rejects(ask({ outcome: "deny", reason: "why" }), {
     name: "StatusError",

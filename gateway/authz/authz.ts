@@ -9,6 +9,7 @@
 
 import { goQuote } from "../apimachinery/go-text.ts";
 import { formatGroupWord } from "../apimachinery/gvk.ts";
+import { after } from "../apimachinery/promise.ts";
 import { StatusError } from "../apimachinery/status.ts";
 import { escapeMarkup, internalServerError, type TextError } from "../apimachinery/text-error.ts";
 import { type Attributes, type Authorizer, groupsAuthorizer, pathsAuthorizer, unionAuthorizer } from "./authorizer.ts";
@@ -68,11 +69,12 @@ export function createAuthorizer(options: AuthorizationOptions): Authorizer {
  * @param uri path and query as sent, for the text of a failure.
  * @throws StatusError 403 if it isn't, TextError 500 if an authorizer failed and none allows.
  */
-export async function assertAllowed(authorizer: Authorizer, attributes: Attributes, uri: string): Promise<void> {
-  const { outcome, reason, error } = await authorizer(attributes);
-  if (outcome === "allow") return;
-  if (error !== undefined) throw authorizationFailed(uri, error);
-  throw forbiddenFor(attributes, reason);
+export function assertAllowed(authorizer: Authorizer, attributes: Attributes, uri: string): void | Promise<void> {
+  return after(authorizer(attributes), ({ outcome, reason, error }) => {
+    if (outcome === "allow") return;
+    if (error !== undefined) throw authorizationFailed(uri, error);
+    throw forbiddenFor(attributes, reason);
+  });
 }
 
 /**

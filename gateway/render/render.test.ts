@@ -108,7 +108,7 @@ test("renderObject() indents a Table and writes it as YAML from the same text", 
 
 test("renderObject() refuses the list form of metadata, renderList() the single one, with Go's types", async () => {
   await assert.rejects(
-    renderObject(widget, formWith({ as: "PartialObjectMetadataList" }), columns, options),
+    async () => await renderObject(widget, formWith({ as: "PartialObjectMetadataList" }), columns, options),
     (error) => {
       assert.ok(error instanceof StatusError);
       assert.equal(error.status.code, 406);

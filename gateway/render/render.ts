@@ -51,15 +51,23 @@ const newline = Buffer.from("\n");
 const comma = Buffer.from(",");
 
 /** Gives an object. @throws StatusError 406 for the list form of metadata. */
-export async function renderObject(
+export function renderObject(
+  view: ObjectView,
+  form: AnswerForm,
+  columns: TableColumns,
+  options: TableOptions,
+): readonly Uint8Array[] | Promise<readonly Uint8Array[]> {
+  return form.as === "" ? formed([view.json], form) : renderAs(form.as, view, form, columns, options);
+}
+
+async function renderAs(
+  as: Exclude<AnswerForm["as"], "">,
   view: ObjectView,
   form: AnswerForm,
   columns: TableColumns,
   options: TableOptions,
 ): Promise<readonly Uint8Array[]> {
-  switch (form.as) {
-    case "":
-      return formed([view.json], form);
+  switch (as) {
     case "PartialObjectMetadata":
       return await formed([Buffer.from(partialJson(view.value, form.asVersion))], form);
     case "Table": {

@@ -14,10 +14,12 @@ export type Query = ReadonlyMap<string, readonly string[]>;
 /** Go's own limit: a query with more pairs counts as empty, so that nobody makes us hash for nothing. */
 const maxPairs = 10_000;
 
+const nothing: Query = new Map();
+
 /** Reads a raw query, without its `?`. */
 export function parseQuery(raw: string): Query {
+  if (raw === "") return nothing;
   const query = new Map<string, string[]>();
-  if (raw === "") return query;
   const pairs = raw.split("&");
   if (pairs.length > maxPairs) return query;
   for (const pair of pairs) {

@@ -79,8 +79,11 @@ const noResource: RequestInfo = {
 
 /** Segments of a path, without the slashes at both ends. */
 function splitPath(path: string): string[] {
-  const trimmed = path.replace(/^\/+/, "").replace(/\/+$/, "");
-  return trimmed === "" ? [] : trimmed.split("/");
+  let start = 0;
+  let end = path.length;
+  while (path[start] === "/") start++;
+  while (end > start && path[end - 1] === "/") end--;
+  return start === end ? [] : path.slice(start, end).split("/");
 }
 
 /** Verbs that older clients write into the path, behind the version. */

@@ -2,10 +2,10 @@
 import { goQuote, parseGoUint64 } from "../apimachinery/go-text.ts";
 import type { ObjectView } from "../apimachinery/object.ts";
 import type { GetOptions } from "../apimachinery/options.ts";
-import { isPromise } from "../apimachinery/promise.ts";
+import { after, isPromise } from "../apimachinery/promise.ts";
 import { notFound, unknownError } from "../apimachinery/status.ts";
 import type { ReadAt, StoredObject } from "../registry/registry.ts";
-import { keyOf as cacheKeyOf } from "../watchcache/watchcache.ts";
+import { keyOf as cacheKeyOf, type State } from "../watchcache/watchcache.ts";
 import { sightOf } from "./ownership.ts";
 import { presentInSlices } from "./present.ts";
 import { reach } from "./reach.ts";
@@ -16,28 +16,32 @@ import { callOf, keyOf, resourceWord, type VerbRequest, type VerbTools } from ".
  * @throws StatusError 404; 500 for a resourceVersion that is no number; 504 for one that isn't reached.
  */
 export async function get(request: VerbRequest, tools: VerbTools, options: GetOptions): Promise<ObjectView> {
-  const view = await viewAt(request, tools, readAt(options.resourceVersion));
+  const viewing = viewAt(request, tools, readAt(options.resourceVersion));
+  const view = isPromise(viewing) ? await viewing : viewing;
   const sight = sightOf(request, tools);
   const sees = sight && (await sight);
   if (sees?.(view) === false) throw notFound(resourceWord(request.resource), request.info.name);
   return view;
 }
 
-async function viewAt(request: VerbRequest, tools: VerbTools, at: ReadAt): Promise<ObjectView> {
-  const { definition, version } = request.resource;
+function viewAt(request: VerbRequest, tools: VerbTools, at: ReadAt): ObjectView | Promise<ObjectView> {
+  const { definition } = request.resource;
   // A copy that is made of lists would list everything anew for this one object.
   const isAtStore = definition.polledWatchMs > 0 && at.at === "latest";
   const reading = isAtStore ? undefined : tools.watchcache.read(definition, at);
-  const state = isPromise(reading) ? await reading : reading;
-  if (state === undefined) {
-    if (at.at === "notOlderThan") await reach(tools.registry.client(definition), request, at.revision);
-    return await presentInSlices(tools.schemaOf, request.resource, await read(request, tools, at));
-  }
-  const object = state.objects.get(cacheKeyOf(keyOf(request)));
-  if (object === undefined) throw notFound(resourceWord(request.resource), request.info.name);
-  const large = object.prepare(version);
-  if (large !== undefined) await large;
-  return object.view(version);
+  return after(reading, (state) => (state === undefined ? viewAtStore(request, tools, at) : viewIn(state, request)));
+}
+
+function viewIn({ objects }: State, { info, resource }: VerbRequest): ObjectView | Promise<ObjectView> {
+  const object = objects.get(cacheKeyOf(info));
+  if (object === undefined) throw notFound(resourceWord(resource), info.name);
+  return after(object.prepare(resource.version), () => object.view(resource.version));
+}
+
+async function viewAtStore(request: VerbRequest, tools: VerbTools, at: ReadAt): Promise<ObjectView> {
+  const { definition } = request.resource;
+  if (at.at === "notOlderThan") await reach(tools.registry.client(definition), request, at.revision);
+  return await presentInSlices(tools.schemaOf, request.resource, await read(request, tools, at));
 }
 
 /** Reads the stored object that the URL names. @throws StatusError 404. */

@@ -55,7 +55,7 @@ export interface Feed {
   /** Waits until the copy has reached a revision. @throws StatusError 504 after three seconds. */
   reach(revision: bigint): Promise<void>;
   /** Waits the same way, but not longer than told. @returns whether it was reached. */
-  reachWithin(revision: bigint, timeoutMs: number): Promise<boolean>;
+  reachWithin(revision: bigint, timeoutMs: number): boolean | Promise<boolean>;
   /** What is kept now, and in which state. */
   figures(): FeedFigures;
   /** Whether the store is being followed: false while it is away, and before the copy is filled. */
@@ -427,10 +427,10 @@ export function createFeed(options: FeedOptions): Feed {
 
   const isBlurred = (at: bigint) => blurs.some(({ from, to }) => from <= at && at <= to);
 
-  async function reachWithin(wanted: bigint, timeoutMs: number): Promise<boolean> {
+  function reachWithin(wanted: bigint, timeoutMs: number): boolean | Promise<boolean> {
     if (wanted <= revision) return true;
     pulse.wake();
-    return await new Promise<boolean>((resolve) => {
+    return new Promise<boolean>((resolve) => {
       const waiter = {
         revision: wanted,
         resolve: () => {

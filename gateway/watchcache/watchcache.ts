@@ -8,6 +8,7 @@
  * resource is served.
  * Source: apiserver pkg/storage/cacher.
  */
+import { after, isPromise } from "../apimachinery/promise.ts";
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
 import { expired } from "../apimachinery/status.ts";
 import type { CallContext, ObjectKey, ReadAt, Registry, StoredObject } from "../registry/registry.ts";
@@ -159,7 +160,7 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
           return feed.stateAt(at.revision);
         case "notOlderThan":
           if (at.revision > feed.revision && !feed.isFollowing) return undefined;
-          return timed(feed.reach(at.revision), entry.observe).then(() => feed.state());
+          return after(timed(feed.reach(at.revision), entry.observe), () => feed.state());
         case "latest":
           return latest(entry);
       }
@@ -189,21 +190,20 @@ async function latest({ feed, askHead, observe }: Entry): Promise<State | undefi
   let state: State | undefined;
   if (feed.isFollowing) {
     const head = await askHead();
-    const isReached = await timed(feed.reachWithin(head.lastChange ?? head.revision, freshWaitMs), observe);
-    if (isReached) state = feed.state();
+    const reached = timed(feed.reachWithin(head.lastChange ?? head.revision, freshWaitMs), observe);
+    if (isPromise(reached) ? await reached : reached) state = feed.state();
   }
   observe?.consistentRead(state !== undefined);
   return state;
 }
 
 /** Tells how long a read waits for the copy, however that ends. */
-async function timed<T>(wait: Promise<T>, observe: ObserveCopy | undefined): Promise<T> {
+function timed<T>(wait: T | Promise<T>, observe: ObserveCopy | undefined): T | Promise<T> {
   const began = performance.now();
-  try {
-    return await wait;
-  } finally {
-    observe?.waited((performance.now() - began) / 1000);
-  }
+  const tell = () => observe?.waited((performance.now() - began) / 1000);
+  if (isPromise(wait)) return wait.finally(tell);
+  tell();
+  return wait;
 }
 
 /**
