@@ -41,6 +41,8 @@ const unreachable: ReadonlySet<Code> = new Set([
   Code.Unknown,
   Code.Aborted,
 ]);
+/** Acknowledged writes of which a history tells something: a busy machine needs more time for them than the nemesis takes. */
+export const enough = 20;
 /** How long the store may take to be well again. */
 const recoveryMs = 20_000;
 
@@ -184,6 +186,8 @@ export async function runWorkload(kit: Kit, { addresses, nemesis }: WorkloadOpti
   try {
     await Promise.race([nemesis(), all]);
     await pause(300);
+    for (const until = performance.now() + recoveryMs; counts.acknowledged < enough && performance.now() < until; )
+      await Promise.race([pause(backoffMs), all]);
     stop.abort();
     stopped = performance.now();
     await Promise.all(working);

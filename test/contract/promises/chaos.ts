@@ -9,7 +9,7 @@ import { codeOf, createEndpoint, type Kit, type Made, nameOf } from "../kit.ts";
 import type { StoreProcess } from "../process.ts";
 import { hold, promisesOf, same } from "../promise.ts";
 import { createProxy, type FaultProxy } from "../proxy.ts";
-import { runWorkload } from "../workload.ts";
+import { enough, runWorkload } from "../workload.ts";
 import { assertHistory } from "./history.ts";
 
 const chaos = promisesOf("chaos");
@@ -241,7 +241,7 @@ async function disturbed(kit: Kit, nemesis: (proxies: readonly FaultProxy[]) => 
       addresses: () => proxies.map((proxy) => proxy.address),
       nemesis: () => nemesis(proxies),
     });
-    hold(end.acknowledged >= 20, `only ${end.acknowledged} writes were acknowledged`);
+    hold(end.acknowledged >= enough, `only ${end.acknowledged} writes were acknowledged`);
   } finally {
     await Promise.all(proxies.map((proxy) => proxy.close()));
   }
