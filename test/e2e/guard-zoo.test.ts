@@ -39,6 +39,9 @@ const lateEvent: Lie = { reason: /^an event of "ns\/\S+" at revision \d+ came af
 const lowMark = /^the same epoch is at revision \d+, and \d+ was shown before$/;
 const lowPoll = /^"ns\/\S+" was removed after \d+ without a revision of its own$|^progress of \S+ \d+ came after/;
 
+/** Four stores, gateways and informers share a process, which others leave little of a machine. */
+const patience = { timeoutMs: 240_000 };
+
 /** The one that takes longest is first. */
 const seen: Readonly<Record<string, Lie>> = {
   "not-below-ignored": { reason: /^the epoch \S+ is at revision \d+, and \d+ was shown before$/, isRestarted: true },
@@ -117,7 +120,12 @@ test("a resource whose store lied is in quarantine where the configuration says 
   await liar.begin();
   const gateway = await startTestGateway({ stores: { zoo: liar.served() }, quarantine: true });
   t.after(() => gateway.stop());
-  const watching = gateway.ask(`${path}?watch=true`);
+  let hasBegun = false;
+  const onText = () => {
+    hasBegun = true;
+  };
+  const watching = gateway.ask(`${path}?watch=true`, { onText });
+  await eventually(() => hasBegun, "the watch shows what is there");
   let round = 0;
   await eventually(
     async () => {
@@ -125,7 +133,7 @@ test("a resource whose store lied is in quarantine where the configuration says 
       return reasonsIn(gateway).length > 0;
     },
     "the guard sees it",
-    { timeoutMs: 60_000 },
+    patience,
   );
   assert.match((await watching).text, /"code":410/);
   const asked = [
@@ -178,15 +186,17 @@ async function follow(t: TestContext, make: () => WholeStore, lie: Partial<Lie>)
       return isOver(round);
     },
     "the guard sees it",
-    { timeoutMs: 60_000 },
+    patience,
   );
   await zoo.rest();
   const atRest = informer.refusals();
   const refusal = async () => informer.refusals() > atRest && (await isRefusedClearly(gateway));
   const isEqual = async () => informer.state() === stateOf(await zoo.list());
-  await eventually(async () => (await isEqual()) || (await refusal()), "the informer has what the store lists", {
-    timeoutMs: 60_000,
-  });
+  await eventually(
+    async () => (await isEqual()) || (await refusal()),
+    "the informer has what the store lists",
+    patience,
+  );
   if (lie.reason === undefined)
     await eventually(async () => (await watchOnce(gateway)).status === 200, "an honest store can be watched");
   return { reasons: reasonsIn(gateway), violations: await violationsOf(gateway) };
