@@ -75,6 +75,23 @@ test("createFeed() gives up a copy that grows too large, and ends its watches wi
   });
 });
 
+test("createFeed() has each state between changes that came together", async (t) => {
+  const { feed, tell } = feedOver([object("a", 1n, 1)], 10_000);
+  t.after(() => feed.close());
+  await feed.ready(new AbortController().signal);
+  tell([
+    { type: "put", object: object("b", 11n, 1) },
+    { type: "put", object: object("a", 13n, 1) },
+    { type: "delete", object: object("b", 14n, 1) },
+  ]);
+  await feed.reach(14n);
+  const seen = [9n, 10n, 11n, 12n, 13n, 14n, 15n].map((revision) => {
+    const state = feed.stateAt(revision);
+    return state && [...state.objects.values()].map(({ stored: { name, revision: at } }) => `${name} ${at}`).join();
+  });
+  assert.deepEqual(seen, [undefined, "a 1", "a 1,b 11", "a 1,b 11", "a 13,b 11", "a 13", undefined]);
+});
+
 test("createFeed() tells what it keeps, in which state, and that its store lied", async (t) => {
   const { feed, tell, told } = feedOver([object("a", 1n, 600)], 10_000);
   t.after(() => feed.close());

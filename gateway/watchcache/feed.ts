@@ -32,7 +32,7 @@ import { compareKeys } from "./key-order.ts";
 import { KeyTree } from "./key-tree.ts";
 import { createPulse, polledWatch } from "./polled-watch.ts";
 import { Ring } from "./ring.ts";
-import { type State, States } from "./states.ts";
+import { type State, States, stateAfter } from "./states.ts";
 
 /** Who is told of changes. Called in one turn of the event loop, never re-entered. */
 export interface Subscriber {
@@ -362,10 +362,11 @@ export function createFeed(options: FeedOptions): Feed {
       copyBytes += (after?.stored.json.length ?? 0) - (before?.stored.json.length ?? 0);
       revision = change.object.revision;
       ring.push(event);
-      states.push({ revision, objects }, ring.floor);
       events.push(event);
     }
     if (events.length === 0) return;
+    // Those in between can be made again.
+    states.push({ revision, objects }, ring.floor);
     observe?.received(events.length);
     for (const subscriber of [...subscribers]) subscriber.events(events);
     settleWaiters();
@@ -480,7 +481,11 @@ export function createFeed(options: FeedOptions): Feed {
       return isFollowing;
     },
     state: () => (filled ? { revision, objects } : undefined),
-    stateAt: (at) => (filled && at <= revision && !isBlurred(at) ? states.at(at) : undefined),
+    stateAt(at) {
+      const state = filled && at <= revision && !isBlurred(at) ? states.at(at) : undefined;
+      const later = state && ring.after(state.revision, at);
+      return state && later && stateAfter(state, later);
+    },
     subscribe(after, subscriber) {
       const missed = isBlurred(after) ? undefined : ring.after(after);
       if (missed === undefined) throw expired(`too old resource version: ${after} (${ring.floor})`);

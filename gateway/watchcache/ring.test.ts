@@ -12,6 +12,8 @@ test("Ring.after() gives exactly what came later", () => {
   assert.deepEqual(revisions(ring.after(12n)), [15, 20]);
   assert.deepEqual(revisions(ring.after(14n)), [15, 20]);
   assert.deepEqual(revisions(ring.after(99n)), []);
+  assert.deepEqual(revisions(ring.after(10n, 15n)), [12, 15]);
+  assert.deepEqual(revisions(ring.after(12n, 12n)), []);
 });
 
 test("Ring.after() says when history is gone", () => {

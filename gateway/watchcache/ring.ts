@@ -65,9 +65,16 @@ export class Ring<E extends RingEvent> {
     }
   }
 
-  /** Gives the events with a revision greater than `revision`, or undefined if some of them are gone. */
-  after(revision: bigint): readonly E[] | undefined {
+  /**
+   * Gives the events with a revision greater than `revision`, up to and with `to`, by default all; undefined: some of
+   * them are gone.
+   */
+  after(revision: bigint, to?: bigint): readonly E[] | undefined {
     if (revision < this.#floor) return undefined;
+    return this.#events.slice(this.#firstAfter(revision), to === undefined ? undefined : this.#firstAfter(to));
+  }
+
+  #firstAfter(revision: bigint): number {
     let low = this.#first;
     let high = this.#events.length;
     while (low < high) {
@@ -76,6 +83,6 @@ export class Ring<E extends RingEvent> {
       if (event !== undefined && event.revision <= revision) low = middle + 1;
       else high = middle;
     }
-    return this.#events.slice(low);
+    return low;
   }
 }

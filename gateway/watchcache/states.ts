@@ -1,10 +1,12 @@
 /**
  * The recent states of a resource's copy, for reads of a revision that is past.
  *
- * Between two changes every revision has the state of the first. So the state of revision N is the
- * last one that began at or before it.
+ * One is kept of those changes that came together: each is an array or two of its own, which die young if nobody
+ * keeps them. Between two changes every revision has the state of the first. So the state of revision N is the last
+ * one that began at or before it, with the changes up to N that came with others.
  */
 import type { CachedObject } from "./cached-object.ts";
+import { type FeedEvent, keyOf } from "./feed-event.ts";
 import type { KeyTree } from "./key-tree.ts";
 
 /** The copy as it was from one revision on. */
@@ -15,6 +17,17 @@ export interface State {
 
 /** States that are kept: each costs a few kilobytes of shared nodes. */
 const maxStates = 1_000;
+
+/** Gives what a state became by the changes that came next. */
+export function stateAfter(state: State, changes: readonly FeedEvent[]): State {
+  let { revision, objects } = state;
+  for (const { revision: next, gone, after } of changes) {
+    const key = keyOf(gone.stored);
+    objects = after === undefined ? objects.without(key) : objects.with(key, after);
+    revision = next;
+  }
+  return { revision, objects };
+}
 
 /** Keeps the last states in order of revision. */
 export class States {
@@ -44,7 +57,7 @@ export class States {
     }
   }
 
-  /** Gives the state of a revision, which must not be in the future; undefined if it is no longer known. */
+  /** Gives the last state that is kept at or before a revision, which must not be in the future; undefined if it is no longer known. */
   at(revision: bigint): State | undefined {
     let low = this.#first;
     let high = this.#states.length;
