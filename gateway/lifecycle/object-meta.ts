@@ -141,6 +141,7 @@ function validateImmutable(next: KubeObject, current: KubeObject): FieldError[] 
     compare(field, metadataString(next, field), metadataString(current, field));
   }
   for (const field of ["creationTimestamp", "deletionTimestamp"]) {
+    if (metadataString(next, field) === metadataString(current, field)) continue;
     compare(field, timeText(next, field), timeText(current, field));
   }
   const grace = "deletionGracePeriodSeconds";

@@ -12,7 +12,7 @@ import { goQuote } from "../apimachinery/go-text.ts";
 import { goTypeWord } from "../apimachinery/go-type.ts";
 import { encodeJson, isJsonObject, type JsonObject, type JsonValue, newJsonObject } from "../apimachinery/json.ts";
 import { badRequest, type StatusError } from "../apimachinery/status.ts";
-import { formatTime, parseTime } from "../apimachinery/time.ts";
+import { formatTime, isCanonicalTime, parseTime } from "../apimachinery/time.ts";
 import { goTimeFault } from "./go-time.ts";
 
 /** A field that does not have its type; the message is Go's. */
@@ -67,6 +67,7 @@ const zeroTime = "0001-01-01T00:00:00Z";
 const time: Reader = (value, place) => {
   if (value === null) return undefined;
   if (typeof value !== "string") throw new MetadataTimeError(wrongType(value, place, "string").message);
+  if (isCanonicalTime(value) && value !== zeroTime) return value;
   // Go takes an hour of one digit too.
   const parsed = parseTime(value.replace(/T(\d:)/, "T0$1"));
   if (parsed === undefined) throw new MetadataTimeError(goTimeFault(value));
