@@ -5,12 +5,13 @@
  * a batch is one write, and a message that arrives one function call.
  * Source: gRPC over HTTP/2; proto/annex/store/v1/session.proto.
  */
-import { type ClientHttp2Stream, constants, type IncomingHttpHeaders } from "node:http2";
+import { type ClientHttp2Stream, constants } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { validateResponse, validateTrailer } from "@connectrpc/connect/protocol-grpc";
 import type { Http2SessionManager } from "@connectrpc/connect-node";
 import { SessionService } from "../../gen/annex/store/v1/session_pb.js";
 import { createMessageReader } from "./grpc-messages.ts";
+import { headersFrom, plainHeaders } from "./plain-stream.ts";
 import type { SessionWire } from "./session-outbox.ts";
 
 /** What is heard from the other side. */
@@ -31,7 +32,6 @@ export interface SessionStream extends SessionWire {
 export type OpenSessionStream = (listener: SessionListener) => SessionStream;
 
 const path = `/${SessionService.typeName}/${SessionService.method.open.name}`;
-const requestHeaders = { "content-type": "application/grpc+proto", te: "trailers" };
 
 /** Makes the function that opens streams on a connection. `maxBytes`: of one message of a stream. */
 export function sessionStreams(connection: Pick<Http2SessionManager, "request">, maxBytes: number): OpenSessionStream {
@@ -47,7 +47,7 @@ export function sessionStreams(connection: Pick<Http2SessionManager, "request">,
     const take = (bytes: Uint8Array) => {
       if (!isOver) listener.message(bytes);
     };
-    const opened = connection.request("POST", path, requestHeaders, {}).then((made) => {
+    const opened = connection.request("POST", path, plainHeaders, {}).then((made) => {
       if (isOver) made.close(constants.NGHTTP2_CANCEL);
       stream = made;
       attach(made, take, maxBytes, end);
@@ -95,12 +95,4 @@ function attach(
   stream.on("trailers", (trailers) => orEnd(() => validateTrailer(headersFrom(trailers), header)));
   stream.on("error", end);
   stream.on("close", () => end(new ConnectError("the store ended the session", Code.Unavailable)));
-}
-
-function headersFrom(headers: IncomingHttpHeaders): Headers {
-  const given = new Headers();
-  for (const [name, value] of Object.entries(headers)) {
-    if (!name.startsWith(":") && value !== undefined) given.set(name, String(value));
-  }
-  return given;
 }

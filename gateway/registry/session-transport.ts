@@ -6,11 +6,13 @@
  *        ▲                      │
  *        └── back-off ◄── broken ◄── open
  *
- * While there is no session, or no room in it, calls are made one RPC at a time. Streams always are. A
- * call whose session broke is made once more if a second time does no harm.
+ * While there is no session, or no room in it, calls are made one RPC at a time. Streams always are, but a store
+ * that has a session need not be asked for them in a generic way. A call whose session broke is made once more if a
+ * second time does no harm.
  */
-import type { DescMessage, DescMethodUnary } from "@bufbuild/protobuf";
+import type { DescMessage, DescMethodServerStreaming, DescMethodStreaming, DescMethodUnary } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Transport, type UnaryResponse } from "@connectrpc/connect";
+import type { PlainStream } from "./plain-stream.ts";
 import { openSession, type Session, SessionBroken } from "./session.ts";
 import type { OpenSessionStream } from "./session-stream.ts";
 import { repeatable } from "./unreceived.ts";
@@ -28,6 +30,8 @@ export interface SessionTransportOptions {
   /** For streams, and for calls while there is no session. */
   readonly plain: Transport;
   readonly open: OpenSessionStream;
+  /** For streams of answers without a deadline, while there is a session. */
+  readonly stream: PlainStream;
   readonly maxMessageBytes: number;
 }
 
@@ -38,7 +42,12 @@ const maxBackoffMs = 5_000;
 const refusedMs = 60_000;
 
 /** Makes a transport. Its first session opens with its first call. */
-export function createSessionTransport({ plain, open, maxMessageBytes }: SessionTransportOptions): SessionTransport {
+export function createSessionTransport({
+  plain,
+  open,
+  stream,
+  maxMessageBytes,
+}: SessionTransportOptions): SessionTransport {
   const sessions = new Set<Session>();
   let current: Session | undefined;
   let backoffMs = minBackoffMs;
@@ -83,13 +92,24 @@ export function createSessionTransport({ plain, open, maxMessageBytes }: Session
         return await plain.unary(method, signal, timeoutMs, header, input, contextValues);
       }
     },
-    stream: (...call) => plain.stream(...call),
+    async stream(method, signal, timeoutMs, header, input, contextValues) {
+      // Who has opened a session speaks gRPC; a deadline is the generic client's to keep.
+      const isPlain = isServerStreaming(method) && (timeoutMs ?? 0) <= 0 && current?.isOpen === true;
+      if (isPlain) return await stream(method, signal, input);
+      return await plain.stream(method, signal, timeoutMs, header, input, contextValues);
+    },
     sessions: () => [...sessions].filter((one) => one.isOpen).length,
     close() {
       isClosed = true;
       for (const one of sessions) one.end();
     },
   };
+}
+
+function isServerStreaming<I extends DescMessage, O extends DescMessage>(
+  method: DescMethodStreaming<I, O>,
+): method is DescMethodServerStreaming<I, O> {
+  return method.methodKind === "server_streaming";
 }
 
 /** An answer as Connect's clients take it. Its headers, of which there are none, are made when asked for. */

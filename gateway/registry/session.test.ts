@@ -152,6 +152,8 @@ test("openSession() has no room beyond the store's number of calls, and leaves w
   assert.ok(end.isEnded);
 });
 
+const stream = () => assert.fail("nobody asks for a stream");
+
 /** What a transport does with one RPC at a time. */
 function plainTransport(): { readonly plain: Transport; readonly calls: string[] } {
   const calls: string[] = [];
@@ -168,7 +170,7 @@ test("createSessionTransport() opens another session with back-off, and calls on
   const pass = stoppedTime(t);
   const { open, ends } = openedStreams();
   const { plain, calls } = plainTransport();
-  const client = createClient(StoreService, createSessionTransport({ plain, open, maxMessageBytes }));
+  const client = createClient(StoreService, createSessionTransport({ plain, open, stream, maxMessageBytes }));
   const waits: number[] = [];
   for (let attempt = 1; attempt <= 9; attempt++) {
     let waited = 0;
@@ -196,7 +198,7 @@ test("createSessionTransport() opens another session with back-off, and calls on
 test("createSessionTransport() makes a call whose session broke once more, if a second time does no harm", async () => {
   const { open, ends } = openedStreams();
   const { plain, calls } = plainTransport();
-  const client = createClient(StoreService, createSessionTransport({ plain, open, maxMessageBytes }));
+  const client = createClient(StoreService, createSessionTransport({ plain, open, stream, maxMessageBytes }));
   await client.get({});
   const [end] = ends as [StreamEnd];
   end.send(hello);

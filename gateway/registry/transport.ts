@@ -11,6 +11,7 @@ import type { ClientSessionOptions, Http2Session, SecureClientSessionOptions } f
 import { connect, isIP, type LookupFunction } from "node:net";
 import type { Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { plainStreams } from "./plain-stream.ts";
 import { sessionStreams } from "./session-stream.ts";
 import { createSessionTransport } from "./session-transport.ts";
 
@@ -62,9 +63,10 @@ export function createStoreConnection(store: StoreAddress): StoreConnection {
   const [plainManager, sessionManager] = [1, 2].map(
     () => new Http2SessionManager(baseUrl(store), pings, nodeOptions(store)),
   ) as [Http2SessionManager, Http2SessionManager];
+  const plainConnection = withHeardErrors(plainManager);
   const options = {
     baseUrl: baseUrl(store),
-    sessionManager: withHeardErrors(plainManager),
+    sessionManager: plainConnection,
     useBinaryFormat: true,
     acceptCompression: [],
     readMaxBytes,
@@ -74,6 +76,7 @@ export function createStoreConnection(store: StoreAddress): StoreConnection {
   const transport = createSessionTransport({
     plain,
     open: sessionStreams(withHeardErrors(sessionManager), readMaxBytes),
+    stream: plainStreams(plainConnection, readMaxBytes),
     maxMessageBytes: readMaxBytes,
   });
   return {

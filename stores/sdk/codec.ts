@@ -34,7 +34,7 @@ export interface Encoded {
 
 /** Bytes from this size on are a chunk of their own; below, one more chunk costs as much as the copy. */
 const largeBytes = 8 * 1024;
-/** Many messages share a slab. One that finds less room than it has beside its large bytes goes the generic way. */
+/** Many messages share a slab, and one may take several. A text that doesn't fit into one goes the generic way. */
 const slabBytes = 64 * 1024;
 const leastRoom = 16 * 1024;
 
@@ -350,14 +350,24 @@ class Writer {
     this.#end = this.#at;
   }
 
-  /** Makes room for so many bytes. @returns where. */
+  /** Makes room for so many bytes, in another slab if need be. @returns where. */
   #room(bytes: number): number {
+    if (bytes > this.#at) this.#renew(bytes);
     this.#at -= bytes;
-    return this.#at >= 0 ? this.#at : giveUp();
+    return this.#at;
+  }
+
+  #renew(bytes: number): void {
+    if (bytes > slabBytes) giveUp();
+    this.#cut();
+    slab = Buffer.allocUnsafeSlow(slabBytes);
+    this.#end = slabBytes;
+    this.#at = slabBytes;
   }
 
   varint(value: number): void {
-    writeVarint(slab, this.#room(varintLength(value)), value);
+    const at = this.#room(varintLength(value));
+    writeVarint(slab, at, value);
   }
 
   uint32(value: unknown): void {
@@ -382,7 +392,8 @@ class Writer {
   bytes(value: unknown): void {
     if (!(value instanceof Uint8Array)) giveUp();
     if (value.length < largeBytes) {
-      slab.set(value, this.#room(value.length));
+      const at = this.#room(value.length);
+      slab.set(value, at);
     } else {
       this.#cut();
       this.#chunks.push(value);
@@ -395,7 +406,8 @@ class Writer {
     if (typeof value !== "string") giveUp();
     if (!this.#shortText(value)) {
       const length = Buffer.byteLength(value);
-      slab.write(value, this.#room(length), length, "utf8");
+      const at = this.#room(length);
+      slab.write(value, at, length, "utf8");
       this.varint(length);
     }
   }

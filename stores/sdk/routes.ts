@@ -11,6 +11,7 @@ import { actionRoutes, hasActions } from "./action-routes.ts";
 import { catalogRoutes } from "./catalog-routes.ts";
 import { healthRoutes } from "./health-routes.ts";
 import { hasHooks, hookRoutes } from "./hook-routes.ts";
+import { methodsOf, type StreamingMethod } from "./methods.ts";
 import { reflectionRoutes } from "./reflection.ts";
 import type { ServingState } from "./serving-state.ts";
 import { createSessionServer, type SessionServer } from "./session.ts";
@@ -24,6 +25,8 @@ export interface StoreServices {
   readonly routes: (router: ConnectRouter) => void;
   /** Serves the sessions that a listener takes off the wire itself. */
   readonly sessions: SessionServer;
+  /** The streams that it takes off itself too. */
+  readonly streams: ReadonlyMap<string, StreamingMethod>;
 }
 
 /** Gives everything that a store serves. */
@@ -42,7 +45,7 @@ export function storeServices(store: Store, state: ServingState): StoreServices 
   const routes = (router: ConnectRouter) => {
     for (const route of all) route(router);
   };
-  return { routes, sessions };
+  return { routes, sessions, streams: methodsOf("server_streaming", own) };
 }
 
 /** Registers everything that a store serves. */

@@ -10,6 +10,7 @@ import { maxMessageBytes } from "./catalog-routes.ts";
 import { type ListenOptions, listenUsage, parseListenOptions } from "./command-line.ts";
 import { logLine } from "./define.ts";
 import { createListener, type TlsFiles } from "./listener.ts";
+import { streamHandler } from "./plain-stream.ts";
 import { storeServices } from "./routes.ts";
 import { sessionHandler } from "./session-stream.ts";
 import type { Store } from "./store.ts";
@@ -40,9 +41,9 @@ const drainMs = 5_000;
  */
 export async function serveStore(store: Store, options: ServeOptions): Promise<ServedStore> {
   const stopping = new AbortController();
-  const { routes, sessions } = storeServices(store, { stopping: stopping.signal, log: options.log });
+  const { routes, sessions, streams } = storeServices(store, { stopping: stopping.signal, log: options.log });
   const handler = connectNodeAdapter({ routes, acceptCompression: [], readMaxBytes: maxMessageBytes });
-  const listener = createListener(sessionHandler(sessions, handler), options.tls);
+  const listener = createListener(sessionHandler(sessions, streamHandler(streams, handler)), options.tls);
   const place = options.listen === undefined ? freshSocket() : parseAddress(options.listen);
   if ("path" in place) await removeStaleSocket(place.path);
   await listenAt(listener.server, place);

@@ -8,36 +8,25 @@
  */
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { connectNodeAdapter } from "@connectrpc/connect-node";
 import { OpenRequestSchema, SessionService } from "../../gen/annex/store/v1/session_pb.js";
 import { maxMessageBytes } from "./catalog-routes.ts";
 import { decodeMessage } from "./codec.ts";
 import { createMessageReader } from "./grpc-messages.ts";
+import { type Handler, isPlain, plainHeaders } from "./plain-stream.ts";
 import type { SessionServer } from "./session.ts";
-
-type Handler = ReturnType<typeof connectNodeAdapter>;
-type NodeRequest = Parameters<Handler>[0];
 
 const path = `/${SessionService.typeName}/${SessionService.method.open.name}`;
 
 /** Gives a handler that serves sessions, and leaves every other request to `others`. */
 export function sessionHandler(serve: SessionServer, others: Handler): Handler {
   return (request, response) => {
-    if (isPlainSession(request)) carry(serve, request, response as Http2ServerResponse);
+    if (request.url === path && isPlain(request)) carry(serve, request, response as Http2ServerResponse);
     else others(request, response);
   };
 }
 
-function isPlainSession(request: NodeRequest): request is Http2ServerRequest {
-  if (request.url !== path || !("stream" in request) || request.method !== "POST") return false;
-  const { headers } = request;
-  const isProtobuf = /^application\/grpc(\+proto)?$/.test(headers["content-type"] ?? "");
-  const encoding = headers["grpc-encoding"] ?? "identity";
-  return isProtobuf && encoding === "identity" && headers["grpc-timeout"] === undefined;
-}
-
 function carry(serve: SessionServer, request: Http2ServerRequest, response: Http2ServerResponse): void {
-  response.writeHead(200, { "content-type": "application/grpc+proto" });
+  response.writeHead(200, plainHeaders);
   const session = serve({
     write: (batch, done) => response.write(batch, () => done()),
     end(failure) {

@@ -6,8 +6,8 @@
  * the caller to go away: the caller knows what it has on the way, so the end is its to make.
  * Source: proto/annex/store/v1/session.proto.
  */
-import { create, type DescMethodUnary, toBinary } from "@bufbuild/protobuf";
-import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
 import { ErrorDetailSchema } from "../../gen/annex/store/v1/error_pb.js";
 import { type SessionFrame, type SessionRequest, SessionResultSchema } from "../../gen/annex/store/v1/session_pb.js";
 import { maxMessageBytes } from "./catalog-routes.ts";
@@ -15,15 +15,10 @@ import { decodeMessage, encodeMessage } from "./codec.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Gathered } from "./gathered.ts";
 import { InFlight } from "./in-flight.ts";
+import { methodsOf, type UnaryMethod } from "./methods.ts";
 import type { ServingState } from "./serving-state.ts";
 import { SessionContext } from "./session-context.ts";
 import { type FirstFrame, SessionOutbox } from "./session-outbox.ts";
-
-/** A unary method and what answers it. */
-export interface UnaryMethod {
-  readonly method: DescMethodUnary;
-  readonly answer: (request: never, context: HandlerContext) => unknown;
-}
 
 /** What a caller may send before it hears more: the contract's own numbers. */
 const creditBytes = 1024 * 1024;
@@ -71,27 +66,8 @@ export function createSessionServer(
   routes: readonly ((router: ConnectRouter) => void)[],
   state: ServingState,
 ): SessionServer {
-  const methods = unaryMethods(routes);
+  const methods = methodsOf("unary", routes);
   return (wire) => serveSession(methods, state, wire);
-}
-
-/** Gives each unary method that the routes register, by `package.Service/Method`. */
-function unaryMethods(routes: readonly ((router: ConnectRouter) => void)[]): ReadonlyMap<string, UnaryMethod> {
-  const methods = new Map<string, UnaryMethod>();
-  const recorder = {
-    handlers: [],
-    rpc: () => recorder,
-    service(service: { methods: readonly DescMethodUnary[] }, implementation: Record<string, UnaryMethod["answer"]>) {
-      for (const method of service.methods) {
-        const answer = implementation[method.localName];
-        if (method.methodKind !== "unary" || answer === undefined) continue;
-        methods.set(`${method.parent.typeName}/${method.name}`, { method, answer: answer.bind(implementation) });
-      }
-      return recorder;
-    },
-  };
-  for (const route of routes) route(recorder as unknown as ConnectRouter);
-  return methods;
 }
 
 function serveSession(methods: ReadonlyMap<string, UnaryMethod>, state: ServingState, wire: AnswerWire): ServedSession {

@@ -8,6 +8,7 @@ import { after, afterEach, beforeEach, describe, test } from "node:test";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { plainStreams } from "../../gateway/registry/plain-stream.ts";
 import { SessionBroken } from "../../gateway/registry/session.ts";
 import { sessionStreams } from "../../gateway/registry/session-stream.ts";
 import { createSessionTransport, type SessionTransport } from "../../gateway/registry/session-transport.ts";
@@ -79,7 +80,12 @@ describe("a session", () => {
         },
       ],
     });
-    transport = createSessionTransport({ plain, open: sessionStreams(manager, maxMessageBytes), maxMessageBytes });
+    transport = createSessionTransport({
+      plain,
+      open: sessionStreams(manager, maxMessageBytes),
+      stream: plainStreams(manager, maxMessageBytes),
+      maxMessageBytes,
+    });
     client = createClient(StoreService, transport);
     await untilBySession();
   });
