@@ -11,7 +11,7 @@ export interface Load {
   run(): Promise<number>;
 }
 
-/** CPU-seconds for which each load runs before it counts, and of each turn; they are read in hundredths. */
+/** CPU-seconds for which each load runs before it counts, and of each turn. */
 const warmUpSeconds = 0.6;
 const turnSeconds = 0.2;
 /** Odd, so that one is in the middle. */

@@ -1,8 +1,8 @@
 /**
  * Brings columns to what they cost from then on, before anything is counted.
  *
- * V8 compiles what has run often, not long: a process of Node's that is asked for one object again and again needs 190
- * µs for each at first and 80 from the 12,000th on, whether that takes a second or a minute. So a warm-up is a number
+ * V8 compiles what has run often, not long: a process of Node's that is asked for one object again and again needs some 190
+ * µs for each at first and 90 from the 12,000th on, whether that takes a second or a minute. So a warm-up is a number
  * of requests, as many for each process that answers them; code that was compiled before it ran needs a tenth of
  * that, for its caches. All columns are asked at once: here nobody looks at what they cost.
  */

@@ -19,8 +19,8 @@ import { type Subject, startSubject } from "../subject.ts";
 
 /** Writers, each with a connection and an object of its own, so that none is refused for another's write. */
 const writers = 16;
-/** What each writes, one after the other, between two looks at the CPU. */
-const batch = 4;
+/** What each writes, one after the other, between two looks at the CPU: of 10 KB less, since kube-apiserver has seconds to do for more. */
+const batches = { usual: 4, ofLarge: 1 };
 const managers = 10;
 /** CPU-seconds of writes of all kinds before Annex's count: its compiler is done only after some ten thousand. */
 const startSeconds = 14;
@@ -59,11 +59,11 @@ async function measure(subject: Subject, peer: Peer | undefined): Promise<Figure
     for (const { untilServed } of servers) await untilServed();
     for (const { each, load } of servers.slice(0, 1)) {
       await each((writer) => created(`mixed-${writer}`));
-      await runFor(load(mixed), startSeconds);
+      await runFor(load(mixed, batches.usual), startSeconds);
     }
-    for (const { prepare, kinds } of groups) {
+    for (const { prepare, kinds, batch = batches.usual } of groups) {
       for (const server of servers) await prepare?.(server);
-      const costs = await costsByTurns(kinds.flatMap(([, ask]) => servers.map((server) => server.load(ask))));
+      const costs = await costsByTurns(kinds.flatMap(([, ask]) => servers.map((server) => server.load(ask, batch))));
       for (const [index, [what]] of kinds.entries()) {
         const [annex = Number.NaN, kube] = costs.slice(index * servers.length, (index + 1) * servers.length);
         const target = what.endsWith(untracked) ? {} : { target: { peerRatio: leastRatio } };
@@ -100,6 +100,8 @@ type Ask = (n: number, writer: number, revisionOf: (path: string) => string) => 
 interface Group {
   prepare?(server: Server): Promise<void>;
   readonly kinds: readonly (readonly [what: string, ask: Ask])[];
+  /** Default: the usual. */
+  readonly batch?: number;
 }
 
 const updating =
@@ -155,16 +157,20 @@ function sharedGroups(bytes: number): Group[] {
     (kind: string, next: (n: number, manager: number) => JsonObject): Ask =>
     (n, writer) =>
       applied(`${kind}-${writer}`, n % managers, next(n, n % managers));
+  const batch = bytes > 1000 ? batches.ofLarge : batches.usual;
   return [
     {
+      batch,
       prepare: shared(parts, (part) => widget(bytes, { part })),
       kinds: [[`apply of a tenth anew, ${size}`, applying(parts, (n, part) => widget(bytes, { part, seed: n }))]],
     },
     {
+      batch,
       prepare: shared(whole, () => widget(bytes)),
       kinds: [[`apply of nothing new, ${size}`, applying(whole, () => widget(bytes))]],
     },
     {
+      batch,
       kinds: [
         [`apply of one value anew, ${size}`, applying(whole, (n) => widget(bytes, { third: `changed ${n}` }))],
         [`patch of a field, ${size}`, patching(whole)],
@@ -178,7 +184,8 @@ interface Server {
   untilServed(): Promise<void>;
   /** Each writer writes once. @throws Error if one is refused. */
   each(write: (writer: number) => Write): Promise<void>;
-  load(ask: Ask): Load;
+  /** @param batch what each writer writes between two looks. */
+  load(ask: Ask, batch: number): Load;
   close(): void;
 }
 
@@ -195,7 +202,7 @@ function serverOf({ pids, client: connect }: Pick<Peer, "pids"> & { client: Subj
   return {
     untilServed: () => untilServed(client),
     each: (write) => all((writer) => send(write(writer))),
-    load: (ask) => ({
+    load: (ask, batch) => ({
       pids,
       async run() {
         await all(async (writer) => {

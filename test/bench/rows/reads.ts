@@ -14,9 +14,9 @@ import type { Figure, Row, Target } from "../row.ts";
 import { warmUp, warmUpTimes } from "../warm-up.ts";
 
 const rounds = 3;
-const seconds = 1;
+const seconds = 0.6;
 /** Before each measurement, until caches and connections are warm. The code is: every kind is asked for before the first counts. */
-const warmUpSeconds = 0.25;
+const warmUpSeconds = 0.15;
 
 /** One kind of read. */
 interface Kind {

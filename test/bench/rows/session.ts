@@ -17,7 +17,7 @@ import { issueTls, type Pair, startPair, type Way } from "../session/pair.ts";
 
 const rounds = { cost: 5, wait: 40 };
 const inFlight = 16;
-/** Calls of one round: half a second or more of CPU, which is counted in hundredths. */
+/** Calls of one round: half a second or more of CPU. */
 const calls = { session: 15_000, grpc: 800, connect: 800 };
 /** Calls of a round in which time is measured: some 15 ms alone, and three large calls long. */
 const timedCalls = 640;

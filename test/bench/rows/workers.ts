@@ -17,8 +17,8 @@ import { warmUp, warmUpTimes } from "../warm-up.ts";
 import { delivered, type Watched, warmUpWriting, watching } from "./watch.ts";
 
 const rounds = { reads: 5, watch: 3 };
-const warmUpSeconds = 0.3;
-const seconds = 1;
+const warmUpSeconds = 0.2;
+const seconds = 0.8;
 const writesPerSecond = 20;
 const atMost = 1.1;
 

@@ -12,9 +12,9 @@ import type { Figure, Row } from "../row.ts";
 import { warmUp } from "../warm-up.ts";
 
 const rounds = 3;
-const seconds = 1.25;
+const seconds = 0.8;
 /** Before each measurement, until caches and connections are warm. */
-const warmUpSeconds = 0.25;
+const warmUpSeconds = 0.2;
 /** Of each kind, of which there are four: Node's compiler needs some 7,000 creates to bring one down to what it costs from then on. */
 const warmUpTimes = 3_500;
 const namespace = "written";
