@@ -500,7 +500,7 @@ async function compileDefinition(
 }
 
 /** Of Tables' rows that are kept for whoever lists them next, with their objects: those of twelve thousand of 1 KB. */
-const maxKeptRowBytes = 48 * 1024 * 1024;
+const maxKeptRowBytes = 32 * 1024 * 1024;
 
 function columnsOf(
   resource: ServedResource,

@@ -5,10 +5,11 @@
  * Source: apiextensions-apiserver pkg/registry/customresource/tableconvertor; client-go
  * util/jsonpath (PrintResults).
  */
+import type { TimeSpan } from "../apimachinery/item-form.ts";
 import { encodeJson, type JsonValue } from "../apimachinery/json.ts";
 import type { PrinterColumn } from "../apimachinery/resource.ts";
 import { parseTime } from "../apimachinery/time.ts";
-import { formatAge } from "./duration.ts";
+import { formatAge, sameAges } from "./duration.ts";
 
 /** Go's zero time stands for "never". */
 const zeroTimeMs = Date.parse("0001-01-01T00:00:00Z");
@@ -28,6 +29,12 @@ export class Age {
 /** Gives a cell as JSON. */
 export function cellJson(cell: Cell, now: Date): string {
   return encodeJson(cell instanceof Age ? formatAge(now.getTime() - cell.sinceMs) : cell);
+}
+
+/** Gives the time in which an age shows the same as now. */
+export function spanOf({ sinceMs }: Age, nowMs: number): TimeSpan {
+  const ages = sameAges(nowMs - sinceMs);
+  return { fromMs: sinceMs + ages.fromMs, untilMs: sinceMs + ages.untilMs };
 }
 
 /** Gives the cell of a value that was found. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatAge } from "./duration.ts";
+import fc from "fast-check";
+import { formatAge, sameAges } from "./duration.ts";
 
 const second = 1000;
 const minute = 60 * second;
@@ -30,4 +31,22 @@ test("formatAge() grows coarser with age, at Kubernetes' borders", () => {
     [8 * 365 * day, "8y"],
   ];
   for (const [ms, text] of cases) assert.equal(formatAge(ms), text, `${ms} ms`);
+});
+
+test("sameAges() is the ages up to the next that reads otherwise", () => {
+  const near = (ms: number) => fc.integer({ min: ms - 5 * second, max: ms + 5 * second });
+  const borders = [0, 2 * minute, 10 * minute, 3 * hour, 8 * hour, 2 * day, 8 * day, 730 * day, 8 * 365 * day];
+  const ages = fc.oneof(...borders.map(near), fc.integer({ min: -day, max: 12 * 365 * day }));
+  fc.assert(
+    fc.property(ages, fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (age, part) => {
+      const { fromMs, untilMs } = sameAges(age);
+      assert.ok(fromMs <= age && age < untilMs);
+      assert.notEqual(formatAge(untilMs), formatAge(age));
+      assert.equal(formatAge(untilMs - 1), formatAge(age));
+      if (fromMs === Number.NEGATIVE_INFINITY) return;
+      assert.equal(formatAge(fromMs), formatAge(age));
+      assert.equal(formatAge(fromMs + Math.floor(part * (untilMs - fromMs))), formatAge(age));
+      assert.notEqual(formatAge(fromMs - 1), formatAge(age));
+    }),
+  );
 });

@@ -3,6 +3,13 @@
  *
  * The older, the coarser. Source: apimachinery pkg/util/duration.
  */
+import type { TimeSpan } from "../apimachinery/item-form.ts";
+
+const secondMs = 1_000;
+const minuteMs = 60 * secondMs;
+const hourMs = 60 * minuteMs;
+const dayMs = 24 * hourMs;
+const yearMs = 365 * dayMs;
 
 /** Gives an age. Up to two seconds in the future count as now, further ones are `<invalid>`. */
 export function formatAge(ageMs: number): string {
@@ -22,6 +29,24 @@ export function formatAge(ageMs: number): string {
   const years = Math.trunc(days / 365);
   if (hours < 24 * 365 * 8) return two(years, "y", days % 365, "d");
   return `${years}y`;
+}
+
+/** Gives the ages, in ms, that read as this one. */
+export function sameAges(ageMs: number): TimeSpan {
+  const now = { fromMs: 1 - 2 * secondMs, untilMs: secondMs };
+  if (ageMs < now.fromMs) return { fromMs: Number.NEGATIVE_INFINITY, untilMs: now.fromMs };
+  if (ageMs < now.untilMs) return now;
+  const stepMs = stepOf(ageMs);
+  const fromMs = ageMs - (ageMs % stepMs);
+  return { fromMs, untilMs: fromMs + stepMs };
+}
+
+/** The smallest unit that an age shows. Where it grows is a multiple of both. */
+function stepOf(ageMs: number): number {
+  if (ageMs < 10 * minuteMs) return secondMs;
+  if (ageMs < 8 * hourMs) return minuteMs;
+  if (ageMs < 8 * dayMs) return hourMs;
+  return ageMs < 8 * yearMs ? dayMs : yearMs;
 }
 
 function two(large: number, largeUnit: string, small: number, smallUnit: string): string {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { plainJson } from "../apimachinery/answer-form.ts";
+import type { ItemForm } from "../apimachinery/item-form.ts";
 import { encodeJson, parseJson } from "../apimachinery/json.ts";
 import type { IncludeObject } from "../apimachinery/options.ts";
 import { Recent } from "../apimachinery/recent.ts";
@@ -8,6 +9,7 @@ import { notFound, StatusError } from "../apimachinery/status.ts";
 import { encodeYaml } from "../apimachinery/yaml.ts";
 import {
   compileTable,
+  itemForm,
   type KeptRows,
   type ObjectList,
   renderDocument,
@@ -218,6 +220,29 @@ test("renderList() shows a kept row's age as it is now, and its object in the fo
   assert.equal(await rowAt(0, "Object"), `[{"cells":["a","5m"],"object":${Buffer.from(widget.json)}}]`);
   assert.equal(await rowAt(-600_000, "None"), '[{"cells":["a","\\u003cinvalid\\u003e"],"object":null}]');
   assert.match((await rowAt(0, "Metadata")) ?? "", /"kind":"PartialObjectMetadata"/);
+});
+
+test("itemForm() shows a row with all of its ages, and for as long as they read the same", () => {
+  const since = columnWith({ type: "date", jsonPath: ".spec.since" });
+  const columns = compileTable(
+    [since, columnWith(), since, columnWith({ ...since, jsonPath: ".spec.until" })],
+    new Recent(10_000),
+  );
+  const at = now.getTime();
+  const view = viewOf(
+    `{"metadata":{"name":"a"},"spec":{"since":"2026-11-24T09:00:00Z","until":"2026-11-24T09:58:30Z","text":"é"}}`,
+  );
+  const shownAt = (ms: number) => {
+    const options = { includeObject: "Object", now: new Date(ms) } as const;
+    const { pieces, ...span } = (itemForm(table, columns, options) as ItemForm).show(view);
+    return [textOf(pieces), span];
+  };
+  const row = (since: string, until: string) =>
+    `{"cells":["a","${since}","é","${since}","${until}"],"object":${textOf([view.json])}}`;
+  assert.deepEqual(shownAt(at + 500), [row("60m", "90s"), { fromMs: at, untilMs: at + 1_000 }]);
+  assert.deepEqual(shownAt(at + 59_999), [row("60m", "2m29s"), { fromMs: at + 59_000, untilMs: at + 60_000 }]);
+  assert.deepEqual(shownAt(at + 60_000), [row("61m", "2m30s"), { fromMs: at + 60_000, untilMs: at + 61_000 }]);
+  assert.deepEqual(shownAt(at + 10 * 60_000), [row("70m", "11m"), { fromMs: at + 600_000, untilMs: at + 630_000 }]);
 });
 
 test("renderList() keeps no rows whose objects are more than what may be kept", async () => {

@@ -8,6 +8,7 @@
  * Source: apiserver pkg/endpoints/handlers/response.go, pkg/endpoints/handlers/responsewriters.
  */
 import type { AnswerForm } from "../apimachinery/answer-form.ts";
+import { always, type ItemForm } from "../apimachinery/item-form.ts";
 import { encodeJson, type JsonObject, type JsonValue, jsonEncoder } from "../apimachinery/json.ts";
 import { metadataString, type ObjectView } from "../apimachinery/object.ts";
 import type { IncludeObject } from "../apimachinery/options.ts";
@@ -17,7 +18,7 @@ import { encodeYaml } from "../apimachinery/yaml.ts";
 import { listMetadataJson, partialJson } from "./go-struct.ts";
 import { createIndenter, goesOf } from "./indent.ts";
 import { createPieces, type Pieces } from "./pieces.ts";
-import { type RowOptions, rowJson, type TableColumns, tableFrame } from "./table.ts";
+import { type RowOptions, rowForm, rowJson, type TableColumns, tableFrame } from "./table.ts";
 import { yamlList, yamlOf } from "./yaml.ts";
 
 export { type Bookmark, type EventRenderer, type EventType, eventRenderer } from "./events.ts";
@@ -39,7 +40,7 @@ export interface ObjectList {
   readonly apiVersion: string;
   readonly listKind: string;
   readonly items: readonly ObjectView[];
-  /** Plain JSON of the items with commas between, in their place. Default: it is made of them. */
+  /** JSON of the items as itemForm() shows them with commas between, in their place. Default: it is made of them. */
   readonly itemsJson?: readonly Uint8Array[] | undefined;
   readonly resourceVersion: string;
   /** `""`: nothing is left. */
@@ -76,7 +77,7 @@ async function renderAs(
         continueToken: "",
         remainingItemCount: undefined,
       });
-      return await formed(await tablePieces([view], metadata, form, columns, options), form);
+      return await formed(await tablePieces({ items: [view] }, metadata, form, columns, options), form);
     }
     case "PartialObjectMetadataList":
       throw notAcceptable(
@@ -97,7 +98,7 @@ export async function renderList(
       if (form.mediaType === "application/yaml") return await yamlList({ ...list, metadata: plainMetadata(list) });
       return formed(plainList(list), form);
     case "Table":
-      return await formed(await tablePieces(list.items, listMetadataJson(list), form, columns, options), form);
+      return await formed(await tablePieces(list, listMetadataJson(list), form, columns, options), form);
     case "PartialObjectMetadataList":
       return await formed(await partialList(list, form), form);
     case "PartialObjectMetadata":
@@ -105,6 +106,30 @@ export async function renderList(
         "you requested PartialObjectMetadata, but the requested object is a list (*unstructured.UnstructuredList)",
       );
   }
+}
+
+/** Gives how a list shows its items. Undefined: not each by itself, or not at all. */
+export function itemForm(
+  { as, asVersion, mediaType }: AnswerForm,
+  columns: TableColumns,
+  { includeObject, now }: Omit<TableOptions, "rows">,
+): ItemForm | undefined {
+  switch (as) {
+    case "":
+      return mediaType === "application/json" ? plainForm : undefined;
+    case "Table":
+      return rowForm(columns, { includeObject, now, version: asVersion });
+    case "PartialObjectMetadataList":
+      return timeless(`metadata ${asVersion}`, (view) => Buffer.from(partialJson(view.value, asVersion)));
+    case "PartialObjectMetadata":
+      return undefined;
+  }
+}
+
+const plainForm = timeless("", ({ json }) => json);
+
+function timeless(name: string, bytesOf: (view: ObjectView) => Uint8Array): ItemForm {
+  return { name, nowMs: 0, show: (view) => ({ pieces: [bytesOf(view)], ...always }) };
 }
 
 /** Gives a document of the server's own. `keepOrder`: its fields as they are set, as Go writes a struct. */
@@ -157,8 +182,10 @@ function plainMetadata({ continueToken, remainingItemCount, resourceVersion }: O
   return `{"continue":${encodeJson(continueToken)},${remaining}"resourceVersion":${encodeJson(resourceVersion)}}`;
 }
 
+type Items = Pick<ObjectList, "items" | "itemsJson">;
+
 async function tablePieces(
-  items: readonly ObjectView[],
+  list: Items,
   metadata: string,
   form: AnswerForm,
   columns: TableColumns,
@@ -166,7 +193,7 @@ async function tablePieces(
 ): Promise<readonly Uint8Array[]> {
   const { head, tail } = tableFrame(columns.definitions, metadata, form.asVersion);
   const { includeObject, now, rows } = options;
-  return await listPieces(items, head, tail, (item, pieces, index) => {
+  return await listPieces(list, head, tail, (item, pieces, index) => {
     const rowOptions: RowOptions = { includeObject, now, version: form.asVersion, cells: rows?.[index] };
     for (const piece of rowJson(item, columns, rowOptions)) pieces.add(piece);
   });
@@ -175,14 +202,12 @@ async function tablePieces(
 async function partialList(list: ObjectList, { asVersion }: AnswerForm): Promise<readonly Uint8Array[]> {
   const head = `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/${asVersion}","metadata":${listMetadataJson(list)},"items":`;
   // Go's typed list starts as nil and stays it when nothing is appended.
-  if (list.items.length === 0) return [Buffer.from(`${head}null}`)];
-  return await listPieces(list.items, `${head}[`, "]}", (item, pieces) =>
-    pieces.add(partialJson(item.value, asVersion)),
-  );
+  if (list.items.length === 0 && !list.itemsJson?.length) return [Buffer.from(`${head}null}`)];
+  return await listPieces(list, `${head}[`, "]}", (item, pieces) => pieces.add(partialJson(item.value, asVersion)));
 }
 
 async function listPieces(
-  items: readonly ObjectView[],
+  { items, itemsJson = [] }: Items,
   head: string,
   tail: string,
   add: (item: ObjectView, pieces: Pieces, index: number) => void,
@@ -190,6 +215,7 @@ async function listPieces(
   const pieces = createPieces();
   const turn = createTurns();
   pieces.add(head);
+  for (const piece of itemsJson) pieces.add(piece);
   for (const [index, item] of items.entries()) {
     if (index > 0) pieces.add(comma);
     add(item, pieces, index);

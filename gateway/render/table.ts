@@ -6,13 +6,14 @@
  * Source: apiextensions-apiserver pkg/registry/customresource/tableconvertor; apiserver
  * pkg/endpoints/handlers/response.go; meta.k8s.io/v1 Table.
  */
+import { always, bothSpans, type ItemForm, isWithin, type TimeSpan } from "../apimachinery/item-form.ts";
 import { encodeJson, encodeJsonBytes, type JsonObject, type JsonValue } from "../apimachinery/json.ts";
 import { labelsOf, metadataOf, nameOf, type ObjectView } from "../apimachinery/object.ts";
 import type { IncludeObject } from "../apimachinery/options.ts";
 import { ownBytes } from "../apimachinery/own-bytes.ts";
 import { Recent } from "../apimachinery/recent.ts";
 import type { PrinterColumn } from "../apimachinery/resource.ts";
-import { Age, type Cell, cellJson, cellOf } from "./cells.ts";
+import { Age, type Cell, cellJson, cellOf, spanOf } from "./cells.ts";
 import { partialJson } from "./go-struct.ts";
 import { compileJsonPath } from "./jsonpath.ts";
 import { JsonPathSyntaxError } from "./jsonpath-parser.ts";
@@ -25,17 +26,21 @@ export interface TableColumns {
   readonly kept: KeptRows;
 }
 
-/** Rows by their objects' views, for whoever lists them next. The cost is their texts and bytes, and the objects' bytes. */
+/** Rows by their objects' views, for whoever shows them next. The cost is their bytes, and the objects'. */
 export type KeptRows = Recent<ObjectView, Row>;
 
-/** A row: its texts, with an age between each two, and its bytes with the ages that it had when it was last shown. */
-interface Row {
-  readonly form: string;
-  readonly texts: readonly string[];
+/** A row, up to the whole object if that is included. */
+interface Row extends Pick<RowOptions, "includeObject" | "version"> {
   readonly ages: readonly Age[];
-  /** As JSON; of several with commas between, which no age has in it. */
-  shownAges: string;
-  bytes: Uint8Array;
+  /** As it is shown now, and changed when an age has become another. */
+  shown: AgedBytes;
+}
+
+/** Bytes, and how long they are right. */
+interface AgedBytes extends TimeSpan {
+  readonly bytes: Uint8Array;
+  /** Where each age begins and ends. */
+  readonly cuts: readonly number[];
 }
 
 /** What a row needs to know besides its columns. */
@@ -111,46 +116,87 @@ function structText(value: JsonObject): string {
 
 /** Gives one row, in pieces: text, and the whole object's own bytes if they are asked for. */
 export function rowJson(view: ObjectView, columns: TableColumns, options: RowOptions): (string | Uint8Array)[] {
-  const row = rowStart(view, columns, options);
-  return options.includeObject === "Object" ? [row, view.json, "}"] : [row];
+  const { cells, includeObject } = options;
+  const start =
+    cells === undefined
+      ? shownRow(view, columns, options).bytes
+      : `{"cells":${encodeJson([nameOf(view.value), ...cells])},${objectText(view, options)}`;
+  return includeObject === "Object" ? [start, view.json, "}"] : [start];
 }
 
-/** A row, up to the whole object if that is included. */
-function rowStart(view: ObjectView, columns: TableColumns, options: RowOptions): string | Uint8Array {
-  const { cells, includeObject, now, version } = options;
-  if (cells !== undefined) return `{"cells":${encodeJson([nameOf(view.value), ...cells])},${objectText(view, options)}`;
-  const form = `${includeObject} ${version}`;
-  let row = columns.kept.get(view);
-  if (row?.form !== form) {
-    row = { form, ...textsOf(view, columns, options), shownAges: "", bytes: nothing };
-    showAges(row, agesAt(row, now));
+/** Gives how a list shows its objects as rows with cells by the columns' paths. */
+export function rowForm(columns: TableColumns, options: Omit<RowOptions, "cells">): ItemForm {
+  const { includeObject, now, version } = options;
+  return {
+    name: `Table ${version} ${includeObject}`,
+    nowMs: now.getTime(),
+    show(view) {
+      const { bytes, fromMs, untilMs } = shownRow(view, columns, options);
+      return { pieces: includeObject === "Object" ? [bytes, view.json, rowEnd] : [bytes], fromMs, untilMs };
+    },
+  };
+}
+
+const rowEnd = Buffer.from("}");
+
+/** Gives an object's row as it is now. */
+function shownRow(view: ObjectView, columns: TableColumns, options: RowOptions): AgedBytes {
+  const { includeObject, version, now } = options;
+  const known = columns.kept.get(view);
+  if (known?.includeObject !== includeObject || known.version !== version) {
+    const { texts, ages } = textsOf(view, columns, options);
+    const row = {
+      includeObject,
+      version,
+      ages,
+      shown: withAges(
+        texts.map((text) => Buffer.from(text)),
+        ages,
+        now,
+      ),
+    };
     // The view is held as well, also when nobody else has it any more.
-    const chars = row.texts.reduce((sum, text) => sum + text.length, 0);
-    columns.kept.set(view, row, rowBytes + chars + row.bytes.length + view.json.length);
-    return row.bytes;
+    columns.kept.set(view, row, rowBytes + row.shown.bytes.length + view.json.length);
+    return row.shown;
   }
-  const ages = agesAt(row, now);
-  if (ages !== row.shownAges) showAges(row, ages);
-  return row.bytes;
+  if (!isWithin(known.shown, now.getTime())) known.shown = withAges(aroundAges(known.shown), known.ages, now);
+  return known.shown;
 }
 
-/** What a row costs beside its texts and bytes: itself, its arrays and its buffer, and as much of its view. */
+/** What a row costs beside its bytes: itself, its arrays and its buffer, and as much of its view. */
 const rowBytes = 1024;
-const nothing = new Uint8Array();
 
-function agesAt({ ages }: Row, now: Date): string {
-  return ages.length === 1 ? cellJson(ages[0] as Age, now) : ages.map((age) => cellJson(age, now)).join();
+/** Puts an age between each two texts. */
+function withAges(texts: readonly Uint8Array[], ages: readonly Age[], now: Date): AgedBytes {
+  const parts = [texts[0] as Uint8Array];
+  const cuts: number[] = [];
+  let span = always;
+  let at = parts[0]?.length as number;
+  for (const [index, age] of ages.entries()) {
+    const shown = Buffer.from(cellJson(age, now));
+    const after = texts[index + 1] as Uint8Array;
+    cuts.push(at, at + shown.length);
+    parts.push(shown, after);
+    at += shown.length + after.length;
+    span = bothSpans(span, spanOf(age, now.getTime()));
+  }
+  // An array that grew has room for more.
+  return { ...span, bytes: ownBytes(Buffer.concat(parts, at)), cuts: [...cuts] };
 }
 
-function showAges(row: Row, ages: string): void {
-  const shown = row.ages.length < 2 ? [ages] : ages.split(",");
-  let text = row.texts[0] as string;
-  for (let index = 0; index < row.ages.length; index++) text += (shown[index] as string) + row.texts[index + 1];
-  row.shownAges = ages;
-  row.bytes = ownBytes(Buffer.from(text));
+/** The same without the ages. */
+function aroundAges({ bytes, cuts }: AgedBytes): readonly Uint8Array[] {
+  const texts: Uint8Array[] = [];
+  for (let index = 0; index <= cuts.length; index += 2) texts.push(bytes.subarray(cuts[index - 1], cuts[index]));
+  return texts;
 }
 
-function textsOf(view: ObjectView, columns: TableColumns, options: RowOptions): Pick<Row, "texts" | "ages"> {
+/** Gives a row's texts, and the ages that stand between each two. */
+function textsOf(
+  view: ObjectView,
+  columns: TableColumns,
+  options: RowOptions,
+): { readonly texts: readonly string[]; readonly ages: readonly Age[] } {
   const texts: string[] = [];
   const ages: Age[] = [];
   let parts = [`{"cells":[${encodeJson(nameOf(view.value))}`];
@@ -158,7 +204,6 @@ function textsOf(view: ObjectView, columns: TableColumns, options: RowOptions): 
     const cell = cellOf(view.value);
     parts.push(",");
     if (cell instanceof Age) {
-      // Joined, a text is one piece in memory; added up, it keeps every part that it was made of.
       texts.push(parts.join(""));
       ages.push(cell);
       parts = [];
@@ -166,7 +211,7 @@ function textsOf(view: ObjectView, columns: TableColumns, options: RowOptions): 
   }
   parts.push("],", objectText(view, options));
   texts.push(parts.join(""));
-  return { texts, ages };
+  return { texts, ages: [...ages] };
 }
 
 function objectText(view: ObjectView, { includeObject, version }: RowOptions): string {

@@ -6,17 +6,20 @@
  * Source: apiserver pkg/registry/generic/registry, pkg/storage/etcd3/store.go.
  */
 import { goQuote, parseGoUint64 } from "../apimachinery/go-text.ts";
+import type { ItemForm } from "../apimachinery/item-form.ts";
 import type { ObjectView } from "../apimachinery/object.ts";
 import type { ListOptions } from "../apimachinery/options.ts";
 import { badRequest, expired, StatusError } from "../apimachinery/status.ts";
 import { createTurns } from "../apimachinery/steps.ts";
 import type { ListPage, ReadAt, ResourceClient, StoredObject } from "../registry/registry.ts";
+import { itemForm } from "../render/render.ts";
 import { compareKeys, type KeyRange, type State } from "../watchcache/watchcache.ts";
 import { type ContinueToken, formatContinueToken, parseContinueToken } from "./continue-token.ts";
 import { sightOf } from "./ownership.ts";
 import { presentInSlices } from "./present.ts";
 import { reach } from "./reach.ts";
 import { keyRange, parseSelection, type Selection } from "./selection.ts";
+import { isTabulated } from "./tabulate.ts";
 import { callOf, type VerbRequest, type VerbTools } from "./verb-request.ts";
 
 /** Objects asked of a store at once, so that one page is a few messages and memory stays small. */
@@ -28,7 +31,7 @@ const checkEvery = 64;
 export interface ListResult {
   /** Empty if there is `itemsJson`. */
   readonly items: readonly ObjectView[];
-  /** Their bytes with commas between, where nobody looks at an item: the copy has them joined. */
+  /** As the request's form shows them, with commas between, where nobody looks at an item: the copy has them joined. */
   readonly itemsJson?: readonly Uint8Array[];
   /** The same objects as they lie in the store, for deletecollection. */
   readonly stored: readonly StoredObject[];
@@ -59,8 +62,8 @@ export async function list(request: VerbRequest, tools: VerbTools, options: List
   if (state !== undefined) {
     const revision = read.at === "exact" ? read.revision : state.revision;
     const page = { limit: limited, token };
-    const isWhole = selection.isEverything && isPlainList(request);
-    if (isWhole) return await listJoined(request, tools, { ...state, revision }, page);
+    const form = selection.isEverything ? sharedForm(request, tools) : undefined;
+    if (form !== undefined) return await listJoined(request, tools, form, { ...state, revision }, page);
     return await listState(request, { ...state, revision }, selection, page);
   }
   // Without snapshots two pages could not be of one state: then the whole list is one page.
@@ -118,13 +121,21 @@ interface Page {
   readonly token: ContinueToken | undefined;
 }
 
-/** Whether items are answered as they are: plain JSON. */
-function isPlainList({ info, form }: VerbRequest): boolean {
-  return info.verb === "list" && form.as === "" && form.mediaType === "application/json";
+/** Gives how items are shown to whoever asks for them in the request's form; undefined: somebody looks at each. */
+function sharedForm(request: VerbRequest, tools: VerbTools): ItemForm | undefined {
+  if (request.info.verb !== "list" || isTabulated(request)) return undefined;
+  const { form, includeObject, resource } = request;
+  return itemForm(form, tools.columnsOf(resource), { includeObject, now: tools.clock() });
 }
 
 /** Lists all that a state of the copy has in the range, without a look at any of it. */
-async function listJoined(request: VerbRequest, tools: VerbTools, state: State, page: Page): Promise<ListResult> {
+async function listJoined(
+  request: VerbRequest,
+  tools: VerbTools,
+  form: ItemForm,
+  state: State,
+  page: Page,
+): Promise<ListResult> {
   const { version } = request.resource;
   const { joined } = tools.watchcache;
   const pieces: Uint8Array[] = [];
@@ -133,7 +144,7 @@ async function listJoined(request: VerbRequest, tools: VerbTools, state: State, 
   let lastKey: string | undefined;
   for (const run of state.objects.runs(rangeOf(request, page))) {
     const part = { ...run, end: Math.min(run.end, run.first + left) };
-    const known = joined.known(version, part) ?? (await joined.join(version, part, turnIfDue));
+    const known = joined.known(version, form, part) ?? (await joined.join(version, form, part, turnIfDue));
     for (const piece of known) pieces.push(piece);
     lastKey = run.keys[part.end - 1];
     left -= part.end - part.first;
