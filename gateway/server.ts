@@ -162,13 +162,7 @@ function seenRequest(request: HttpRequest, passage: Passage | undefined, { regis
 /** Counts a whole answer now, and what lasts when it ends. */
 function counted(answer: HttpAnswer, seen: SeenRequest, { requests }: Metrics, seconds: () => number): HttpAnswer {
   const { body, status: code } = answer;
-  const begin = (): (() => void) => {
-    const end = requests.lasting(seen);
-    return () => {
-      end();
-      requests.answered(seen, { code, bytes: undefined, seconds: seconds() });
-    };
-  };
+  const begin = lasting(seen, code, requests, seconds);
   if (isStreamBody(body)) {
     const start: typeof body.start = (sink) => {
       sink.onClose(begin());
@@ -186,6 +180,25 @@ function counted(answer: HttpAnswer, seen: SeenRequest, { requests }: Metrics, s
   const bytes = body instanceof Uint8Array ? body.length : body.reduce((sum, { length }) => sum + length, 0);
   requests.answered(seen, { code, bytes, seconds: seconds() });
   return answer;
+}
+
+/**
+ * Gives what counts that a stream begins, which gives what counts its end. What is kept while it is open must not share a
+ * function with its answer: closures of one function keep all that any of them uses, and this would be the whole request.
+ */
+function lasting(
+  seen: SeenRequest,
+  code: number,
+  requests: Metrics["requests"],
+  seconds: () => number,
+): () => () => void {
+  return () => {
+    const end = requests.lasting(seen);
+    return () => {
+      end();
+      requests.answered(seen, { code, bytes: undefined, seconds: seconds() });
+    };
+  };
 }
 
 /**

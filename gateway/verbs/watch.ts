@@ -66,7 +66,7 @@ export async function watch(request: VerbRequest, tools: VerbTools, given: ListO
   const feed = definition.perUserReads
     ? tools.watchcache.ownFeed(definition, callOf(request), asked)
     : tools.watchcache.feed(definition);
-  const release = definition.perUserReads ? () => feed.close() : () => {};
+  const release = definition.perUserReads ? closing(feed) : doNothing;
   let begun: Awaited<ReturnType<typeof begin>>;
   try {
     begun = await begin(feed, request, tools, options, asked);
@@ -95,7 +95,7 @@ export async function watch(request: VerbRequest, tools: VerbTools, given: ListO
         const { labelSelector, fieldSelector } = options;
         const asked = [version, view.renderer.sharedKey, info.namespace, info.name, labelSelector, fieldSelector];
         const isAlone = sees !== undefined || !view.renderer.isShared;
-        const shared = isAlone ? { view, release() {} } : holdView(feed, asked, view);
+        const shared = isAlone ? { view, release: doNothing } : holdView(feed, asked, view);
         sink.onClose(shared.release);
         const made = { sink, view: shared.view, log: tools.log };
         const frames = isTabulated(request)
@@ -110,6 +110,10 @@ export async function watch(request: VerbRequest, tools: VerbTools, given: ListO
     },
   };
 }
+
+/** Not made in `watch`: a closure of it that an open watch keeps would keep the whole request. */
+const closing = (feed: Feed) => () => feed.close();
+const doNothing = (): void => {};
 
 function parseRevision(text: string): bigint | undefined {
   if (text === "") return undefined;
