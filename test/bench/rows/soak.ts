@@ -317,11 +317,15 @@ function createLoad(client: Client): SoakLoad {
       }
       // A copy, and with it a history, begins with the first read.
       await ask({ path: `${larges}?resourceVersion=0` }, 200);
+      // What an event shows is made when somebody sees it, and kept with it.
+      const { body: seen, cancel } = await client.open({ path: `${larges}?watch=1` });
+      seen.on("error", () => {}).resume();
       let left = historyWrites;
       const write = async () => {
         while (left-- > 0) await apply(larges, `w${left % large.count}`, large.bytes);
       };
       await Promise.all(Array.from({ length: historyWriters }, write));
+      cancel();
     },
     async run(pids) {
       const running = [
