@@ -185,7 +185,7 @@ export function describeKubectl(subject: Subject, host: () => Host): void {
 
     command("get --raw of a watch, from now and from before", async (kubectl) => {
       await kubectl.feed(manifest("a"), "create");
-      const path = `/apis/${group}/${version}/namespaces/${kubectl.namespace}/${plural}?watch=true&timeoutSeconds=1`;
+      const path = `/apis/${group}/${version}/namespaces/${kubectl.namespace}/${plural}?watch=true&timeoutSeconds=2`;
       const frames = async (query: string) =>
         (await kubectl("get", "--raw", `${path}${query}`))
           .split("\n")
