@@ -92,6 +92,27 @@ test("createFeed() has each state between changes that came together", async (t)
   assert.deepEqual(seen, [undefined, "a 1", "a 1,b 11", "a 1,b 11", "a 13,b 11", "a 13", undefined]);
 });
 
+test("createFeed() ends a subscriber that can't show a change with 500, and tells the others", async (t) => {
+  const { feed, tell, logged } = feedOver([], 10_000);
+  t.after(() => feed.close());
+  await feed.ready(new AbortController().signal);
+  const ended = new Promise<StatusError | undefined>((resolve) => {
+    const events = () => {
+      throw new SyntaxError("no JSON");
+    };
+    feed.subscribe(10n, { events, progress: () => {}, end: resolve });
+  });
+  const seen: bigint[] = [];
+  const events = (told: readonly FeedEvent[]) => void seen.push(...told.map(({ revision }) => revision));
+  feed.subscribe(10n, { events, progress: () => {}, end: (status) => assert.equal(status, undefined) });
+  tell([{ type: "put", object: object("a", 11n, 1) }]);
+  assert.equal((await ended)?.status.code, 500);
+  await feed.reach(11n);
+  assert.deepEqual(seen, [11n]);
+  assert.equal(feed.isFollowing, true);
+  assert.deepEqual(logged, ["a watch can't show a change, and ends"]);
+});
+
 test("createFeed() tells what it keeps, in which state, and that its store lied", async (t) => {
   const { feed, tell, told } = feedOver([object("a", 1n, 600)], 10_000);
   t.after(() => feed.close());

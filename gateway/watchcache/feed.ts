@@ -3,13 +3,14 @@
  *
  * States: `filling` (list, then watch after the list's mark), `following` (frames arrive),
  * `broken` (the store is away: subscribers stay, the feed resumes where it was), `given up` (the copy
- * passed its limit, or the store lied and lies are final: 503), `closed`. Only lost history, a new epoch or a store that lies ends subscribers
- * with 410; only closing ends them without an error.
+ * passed its limit, or the store lied and lies are final: 503), `closed`. Only lost history, a new epoch or a store that
+ * lies ends all subscribers with 410; only closing ends them without an error.
  */
 import { pause } from "../apimachinery/pause.ts";
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
 import {
   expired,
+  internalError,
   StatusError,
   serviceUnavailable,
   tooLargeResourceVersion,
@@ -368,9 +369,20 @@ export function createFeed(options: FeedOptions): Feed {
     // Those in between can be made again.
     states.push({ revision, objects }, ring.floor);
     observe?.received(events.length);
-    for (const subscriber of [...subscribers]) subscriber.events(events);
+    for (const subscriber of [...subscribers]) tell(subscriber, events);
     settleWaiters();
     if (copyBytes > maxCopyBytes) throw new CopyTooLarge();
+  }
+
+  /** Whoever can't show what changed ends alone: the copy has it already, so nobody would be told of it again. */
+  function tell(subscriber: Subscriber, events: readonly FeedEvent[]): void {
+    try {
+      subscriber.events(events);
+    } catch (error) {
+      log.error({ ...about, error: (error as Error).message }, "a watch can't show a change, and ends");
+      subscribers.delete(subscriber);
+      subscriber.end(internalError("the change can't be shown"));
+    }
   }
 
   function advance(to: bigint): void {
