@@ -102,14 +102,18 @@ async function request(work: Requests): Promise<Requested> {
   };
 }
 
+/** Gives connections, opened where there was none or the server has ended it. */
 async function connected({ target, http2, connections }: Requests): Promise<readonly Connection[]> {
   const key = `${target.port} ${http2} ${connections}`;
-  let opened = wires.get(key);
-  if (opened === undefined) {
-    const fresh = http2 ? openHttp2(target, connections) : await opening(connections, () => openHttp1(target));
-    opened = fresh.map((wire, index) => ({ index, wire, versions: new Map() }));
-    wires.set(key, opened);
-  }
+  const kept = wires.get(key) ?? [];
+  const missing = connections - kept.filter(({ wire }) => wire.isOpen()).length;
+  const fresh = http2 && missing > 0 ? openHttp2(target, missing) : await opening(missing, () => openHttp1(target));
+  const opened = Array.from({ length: connections }, (_, index) => {
+    const versions = kept[index]?.versions ?? new Map<string, string>();
+    const wire = kept[index]?.wire.isOpen() ? kept[index].wire : (fresh.pop() as Wire);
+    return { index, wire, versions };
+  });
+  wires.set(key, opened);
   return opened;
 }
 

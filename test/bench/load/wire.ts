@@ -24,6 +24,8 @@ export interface Asked {
 export interface Wire {
   /** @throws Error if the connection fails. */
   ask(asked: Asked): Promise<Answer>;
+  /** A server ends what nobody has used for a minute or two. */
+  isOpen(): boolean;
   close(): void;
 }
 
@@ -68,6 +70,7 @@ export async function openHttp1(target: Target): Promise<Wire> {
       socket.write(headOf(target, asked) + (asked.body ?? ""));
       return waiting.promise;
     },
+    isOpen: () => socket.writable,
     close: () => socket.destroy(),
   };
 }
@@ -96,5 +99,6 @@ export function openHttp2(target: Target, streams: number): Wire[] {
       session.once("error", reject);
       stream.end(body);
     });
-  return Array.from({ length: streams }, () => ({ ask, close: () => session.destroy() }));
+  const isOpen = () => !session.closed && !session.destroyed;
+  return Array.from({ length: streams }, () => ({ ask, isOpen, close: () => session.destroy() }));
 }
