@@ -44,7 +44,7 @@ export const writes: Row = {
       const columns = Object.values(compared);
       await fill(load, columns, namespace);
       for (const bytes of [1_000, 10_000]) {
-        for (const asked of [create(bytes, 10_000 * bytes), update(namespace, bytes)]) {
+        for (const asked of [create(bytes, 10 * bytes), update(namespace, bytes)]) {
           await warmUp(load, columns, { ...asked, times: warmUpTimes });
         }
       }
