@@ -8,6 +8,7 @@
  */
 import type { JsonObject } from "../apimachinery/json.ts";
 import { type LabelRequirement, parseFieldSelector, parseLabelSelector } from "../apimachinery/selectors.ts";
+import type { User } from "../apimachinery/user.ts";
 import { type KubeClient, review } from "../kubeclient/kubeclient.ts";
 import type { Attributes, Authorizer, Decision } from "./authorizer.ts";
 
@@ -95,10 +96,22 @@ function keyOf(attributes: Attributes): string {
   const { user, isResourceRequest, path, verb, namespace, apiGroup, apiVersion, resource, subresource, name } =
     attributes;
   const { fieldSelector, labelSelector } = attributes;
-  const who = [user.name, user.uid, user.groups, user.extra];
-  if (!isResourceRequest) return JSON.stringify([who, verb, path]);
-  const what = [namespace, apiGroup, apiVersion, resource, subresource, name, fieldSelector, labelSelector];
-  return JSON.stringify([who, verb, what]);
+  const what = isResourceRequest
+    ? [verb, namespace, apiGroup, apiVersion, resource, subresource, name, fieldSelector, labelSelector]
+    : [verb, path];
+  return textOf(user) + JSON.stringify(what);
+}
+
+/** A user that is remembered, as a token's is, asks with every request. */
+const texts = new WeakMap<User, string>();
+
+function textOf(user: User): string {
+  let text = texts.get(user);
+  if (text === undefined) {
+    text = JSON.stringify([user.name, user.uid, user.groups, user.extra]);
+    texts.set(user, text);
+  }
+  return text;
 }
 
 function controlledChars(attributes: Attributes): number {
