@@ -161,7 +161,7 @@ export async function startColumns(kube?: Peer): Promise<Columns> {
     return {
       ...{ annex, cluster: kube?.cluster, startAnnex: start, stop },
       ...{ peer: beside && column(beside.peer), crd: beside && column(beside.crd) },
-      startLimit: async (http2 = false) => started(await startLimit(annex.subject, http2)),
+      startLimit: async (http2 = false) => started(await startLimit(annex, http2)),
     };
   } catch (error) {
     await stop();
@@ -212,13 +212,17 @@ async function untilServed(server: Pick<Subject, "client">): Promise<void> {
   }
 }
 
-async function startLimit({ serving }: Subject, http2: boolean): Promise<Limit & { stop(): Promise<void> }> {
+async function startLimit(
+  { subject, target }: AnnexColumn,
+  http2: boolean,
+): Promise<Limit & { stop(): Promise<void> }> {
   const child: ChildProcess = fork(fileURLToPath(new URL("./raw-server.ts", import.meta.url)));
-  const { certFile, keyFile, credentials } = serving;
+  const { certFile, keyFile } = subject.serving;
   child.send({ certFile, keyFile, http2 } satisfies RawStart);
   const [port] = await once(child, "message");
   return {
-    target: { port, ca: String(credentials.ca), token: undefined },
+    // It lets everybody in, but is sent the same requests.
+    target: { ...target, port },
     pids: () => [child.pid as number],
     compiling: 1,
     async teach(answers) {
