@@ -34,13 +34,10 @@ const extension = isThere(`${folder}cli.ts`) ? "ts" : "js";
 const [command, ...rest] = process.argv.slice(2);
 /** Subcommands that aren't the gateway's. */
 const others = { store: "../../stores/store", certify: "../../test/contract/certify" };
-const other = Object.hasOwn(others, command) ? others[command] : undefined;
-const started =
-  other === undefined
-    ? load(`${folder}cli.${extension}`).then((module) => module.main(process.argv))
-    : load(`${folder}${other}.${extension}`).then((module) => module.main(rest));
+/** A store's garbage is small: half of what a gateway may let gather. */
+const storeYoungBytes = 32 * 1024 * 1024;
 
-started.then(
+start().then(
   (exitCode) => {
     process.exitCode = exitCode;
   },
@@ -51,12 +48,18 @@ started.then(
   },
 );
 
+async function start() {
+  if (command === "store") (await load("young-generation")).limitYoungGeneration(storeYoungBytes);
+  if (Object.hasOwn(others, command)) return await (await load(others[command])).main(rest);
+  return await (await load("cli")).main(process.argv);
+}
+
 /** @param {string} path relative to this file */
 function isThere(path) {
   return existsSync(new URL(path, import.meta.url));
 }
 
-/** @param {string} path relative to this file */
+/** @param {string} path relative to the gateway's command line, without an extension */
 function load(path) {
-  return import(new URL(path, import.meta.url).href);
+  return import(new URL(`${folder}${path}.${extension}`, import.meta.url).href);
 }
