@@ -16,7 +16,7 @@ import type { Figure, Row } from "../row.ts";
 import { warmUp, warmUpTimes } from "../warm-up.ts";
 import { delivered, type Watched, warmUpWriting, watching } from "./watch.ts";
 
-const rounds = { reads: 5, watch: 3 };
+const rounds = { reads: 11, watch: 3 };
 const warmUpSeconds = 0.2;
 const seconds = 0.8;
 const writesPerSecond = 20;
