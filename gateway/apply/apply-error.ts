@@ -6,3 +6,13 @@
 export class ApplyError extends Error {
   override readonly name: string = "ApplyError";
 }
+
+/** Has what is wrong begin with these words. */
+export function withPrefix<T>(prefix: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof ApplyError)) throw error;
+    throw new ApplyError(prefix + error.message, { cause: error });
+  }
+}

@@ -10,6 +10,7 @@
  *   validate, field-set, compare, merge, remove, reconcile   what a value is under a type
  *   ownership         update and apply over values, sets and owners
  *   managed-fields    owners ↔ metadata.managedFields
+ *   conversions       objects in the versions of their owners, where a store converts
  *   field-manager     what Kubernetes does around it
  *   field-management  the same for verbs, with a thread for large objects
  *   scale             owners of replicas, from an object to its Scale and back
@@ -18,6 +19,7 @@
  * Walks recurse, but over types, which are no deeper than schemas are.
  * Source: structured-merge-diff v6; apimachinery pkg/util/managedfields; KEP-555.
  */
+export type { Convert } from "./conversions.ts";
 export { createFieldManagement, type FieldManagement, type FieldTarget } from "./field-management.ts";
 export { type AppliedWrite, applyPatch, type FieldScope, type TrackedWrite, trackUpdate } from "./field-manager.ts";
 export { createFieldScopes, type FieldDefinition, type FieldScopes } from "./field-scopes.ts";

@@ -18,7 +18,7 @@ const definition = {
   kind: "Widget",
   versions: [{ name: "v1", schema, status: false, scale: undefined }],
 } as unknown as FieldDefinition;
-const target = { definition, version: "v1", subresource: "" };
+const target = { definition, version: "v1", subresource: "", convert: undefined };
 const now = new Date("2026-01-02T03:04:05Z");
 const widget = (spec: JsonObject, metadata: JsonObject = {}): JsonObject => ({
   apiVersion: "example.com/v1",
@@ -95,6 +95,7 @@ test("createFieldThread() refuses what would wait behind more than it may hold",
     live: undefined,
     object,
     manager: "m",
+    known: undefined,
   } as const;
   const outcomes = await Promise.allSettled([1, 2, 3, 4].map(() => thread.run({ ...job, force: false, now })));
   thread.close();

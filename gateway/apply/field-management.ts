@@ -10,6 +10,7 @@ import {
 import type { KubeObject } from "../apimachinery/object.ts";
 import { StatusError } from "../apimachinery/status.ts";
 import { finishInSlices } from "../apimachinery/steps.ts";
+import { ConversionsWanted, type Convert, type KnownConversions, withConversions } from "./conversions.ts";
 import type { FieldAnswer, FieldJob } from "./field-job.ts";
 import { type AppliedWrite, applyPatch, type FieldScope, type TrackedWrite, trackUpdate } from "./field-manager.ts";
 import { createFieldScopes, type FieldDefinition, type FieldScopes } from "./field-scopes.ts";
@@ -22,6 +23,8 @@ export interface FieldTarget {
   readonly version: string;
   /** `""`, `status` or `scale`. */
   readonly subresource: string;
+  /** Undefined: the store doesn't, and versions differ by their apiVersion alone. */
+  readonly convert: Convert | undefined;
 }
 
 /** Keeps managedFields, and applies. */
@@ -49,31 +52,37 @@ export function createFieldManagement(): FieldManagement {
   const known = new WeakMap<FieldDefinition, FieldScopes>();
   const thread = createFieldThread();
 
-  function scopeOf({ definition, version, subresource }: FieldTarget): FieldScope {
+  function scopeOf({ definition, version, subresource }: FieldTarget, conversions?: KnownConversions): FieldScope {
     let scopes = known.get(definition);
     if (scopes === undefined) {
       scopes = createFieldScopes(definition);
       known.set(definition, scopes);
     }
-    return scopes(version, subresource);
+    return scopes(version, subresource, conversions);
+  }
+
+  async function runInThread(target: FieldTarget, job: Omit<FieldJob, keyof ReturnType<typeof bare> | "known">) {
+    const run = async (conversions?: KnownConversions) =>
+      jsonOf(await thread.run({ ...bare(target), ...job, known: conversions }));
+    return await withConversions(target.convert, run);
   }
 
   return {
     async track(target, write, bytes) {
-      if (bytes < threadFromBytes) return trackUpdate(scopeOf(target), write);
+      const run = (conversions?: KnownConversions) => trackUpdate(scopeOf(target, conversions), write);
+      if (bytes < threadFromBytes) return withConversions(target.convert, run);
       const { live, next, manager, now } = write;
       const objects = { live: await encoded(live), object: await encoded(next) };
-      const json = jsonOf(await thread.run({ ...bare(target), ...objects, verb: "track", manager, force: false, now }));
+      const json = await runInThread(target, { ...objects, verb: "track", manager, force: false, now });
       const entries = json.length === 0 ? undefined : await parsed(json);
       return withEntries(next, Array.isArray(entries) ? entries : undefined);
     },
     async apply(target, write, bytes) {
-      if (bytes < threadFromBytes) return cloneJson(applyPatch(scopeOf(target), write));
+      const run = (conversions?: KnownConversions) => cloneJson(applyPatch(scopeOf(target, conversions), write));
+      if (bytes < threadFromBytes) return withConversions(target.convert, run);
       const { live, patch, manager, force, now } = write;
       const objects = { live: await encoded(live), object: await encoded(patch) };
-      const object = await parsed(
-        jsonOf(await thread.run({ ...bare(target), ...objects, verb: "apply", manager, force, now })),
-      );
+      const object = await parsed(await runInThread(target, { ...objects, verb: "apply", manager, force, now }));
       if (!isJsonObject(object)) throw new TypeError("what was applied is no object");
       return object;
     },
@@ -103,6 +112,7 @@ async function parsed(json: Uint8Array): Promise<JsonValue> {
 }
 
 function jsonOf(answer: FieldAnswer): Uint8Array {
+  if ("wanted" in answer) throw new ConversionsWanted(answer.wanted);
   if ("status" in answer) throw new StatusError(answer.status);
   if ("error" in answer) throw new Error("managing a large object's fields failed", { cause: answer.error });
   return answer.json;

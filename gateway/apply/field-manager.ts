@@ -12,7 +12,7 @@ import { type KubeObject, nameOf, namespaceOf, uidOf } from "../apimachinery/obj
 import { badRequest, unknownError } from "../apimachinery/status.ts";
 import { formatTime } from "../apimachinery/time.ts";
 import { mergeAncient } from "./ancient-changes.ts";
-import { ApplyError } from "./apply-error.ts";
+import { ApplyError, withPrefix } from "./apply-error.ts";
 import { conflictStatus } from "./conflict.ts";
 import { kubectl, lastAppliedFields, withLastApplied } from "./last-applied.ts";
 import {
@@ -250,15 +250,6 @@ function assertFits(object: KubeObject, error: string | undefined, what: "patch"
 
 function placeOf(object: KubeObject): string {
   return `${namespaceOf(object)}/${nameOf(object)}; ${formatKind(gvkOf(object))}`;
-}
-
-function withPrefix<T>(prefix: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    if (!(error instanceof ApplyError)) throw error;
-    throw new ApplyError(prefix + error.message, { cause: error });
-  }
 }
 
 /** @throws StatusError 500 with Kubernetes' words for what apply can't take. */

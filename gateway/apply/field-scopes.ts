@@ -8,6 +8,7 @@ import { formatGroupVersion } from "../apimachinery/gvk.ts";
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
 import { ApplyError } from "./apply-error.ts";
 import type { ApplyType } from "./apply-type.ts";
+import { createConversions, type KnownConversions } from "./conversions.ts";
 import { typeOfDefinition } from "./definition-type.ts";
 import type { FieldScope } from "./field-manager.ts";
 import { scaleType } from "./metadata-type.ts";
@@ -16,8 +17,11 @@ import { type PathSet, setOfPath, union } from "./path-set.ts";
 /** The part of a definition that field management goes by. */
 export type FieldDefinition = Pick<ResourceDefinition, "group" | "kind" | "versions">;
 
-/** Gives the scope of a write to a version, through one of its doors; a scale's is that of autoscaling/v1. */
-export type FieldScopes = (version: string, subresource: string) => FieldScope;
+/**
+ * Gives the scope of a write to a version, through one of its doors; a scale's is that of autoscaling/v1.
+ * @param known of a resource whose store converts: what of that is known. The write throws ConversionsWanted for more.
+ */
+export type FieldScopes = (version: string, subresource: string, known?: KnownConversions) => FieldScope;
 
 const statusFields = setOfPath(["f:status"]);
 const otherFields = union(setOfPath(["f:metadata"]), setOfPath(["f:spec"]));
@@ -47,12 +51,17 @@ export function createFieldScopes(definition: FieldDefinition): FieldScopes {
     return apiVersion === own ? statusFields : undefined;
   }
 
-  return (version, subresource) => {
+  return (version, subresource, known) => {
     if (subresource === "scale") {
-      return { gvk: scaleKind, subresource, rules: { typeOf: () => scaleType, resetFields: () => undefined } };
+      const rules = { typeOf: () => scaleType, resetFields: () => undefined, conversions: undefined };
+      return { gvk: scaleKind, subresource, rules };
     }
     const own = formatGroupVersion(group, version);
-    const rules = { typeOf, resetFields: (apiVersion: string) => resetFields(own, subresource, apiVersion) };
+    const rules = {
+      typeOf,
+      resetFields: (apiVersion: string) => resetFields(own, subresource, apiVersion),
+      conversions: known && createConversions(known, own),
+    };
     return { gvk: { group, version, kind }, subresource, rules };
   };
 }

@@ -59,7 +59,7 @@ export function createFieldThread(): FieldThread {
 
   return {
     run(job) {
-      const bytes = job.object.length + (job.live?.length ?? 0);
+      const bytes = bytesOf(job);
       if (waiting.length > 0 && waitingBytes + bytes > maxWaitingBytes) {
         return Promise.reject(tooManyRequests("too many large objects are being written, please try again later", 1));
       }
@@ -78,4 +78,10 @@ export function createFieldThread(): FieldThread {
       void running.terminate();
     },
   };
+}
+
+function bytesOf({ object, live, known }: FieldJob): number {
+  let bytes = object.length + (live?.length ?? 0);
+  for (const [key, converted] of known ?? []) bytes += key.length + ("json" in converted ? converted.json.length : 0);
+  return bytes;
 }

@@ -6,12 +6,14 @@
  *            forced; what it applied before and doesn't any more goes, if no one else owns it
  *
  * Pure: owners, values and types in, owners and a value out.
- * Source: structured-merge-diff merge/update.go. Conversion between versions changes no field.
+ * Each owner's fields are looked at in the version that they are named in.
+ * Source: structured-merge-diff merge/update.go.
  */
 import { type JsonObject, jsonEqual } from "../apimachinery/json.ts";
-import { ApplyError } from "./apply-error.ts";
+import { ApplyError, withPrefix } from "./apply-error.ts";
 import type { ApplyType } from "./apply-type.ts";
 import { type Comparison, compare } from "./compare.ts";
+import type { Conversions } from "./conversions.ts";
 import { fieldSetOf } from "./field-set.ts";
 import { ItemError } from "./list-items.ts";
 import { merge } from "./merge.ts";
@@ -68,6 +70,8 @@ export interface VersionRules {
   typeOf(apiVersion: string): ApplyType;
   /** Fields that a write in this version can't set through this door; undefined: none. */
   resetFields(apiVersion: string): PathSet | undefined;
+  /** Undefined: versions differ by their apiVersion alone. */
+  readonly conversions: Conversions | undefined;
 }
 
 /** What a write is made of. `live` and `next` fit the type of `self`'s version. */
@@ -83,7 +87,8 @@ export interface Write {
 
 /** Gives the owners after an update. @throws ApplyError */
 export function ownersAfterUpdate(rules: VersionRules, write: Write): Map<string, Owner> {
-  const { id, self } = write;
+  const { live, next, id, self } = write;
+  expectConversions(rules, write, [live, next]);
   const owners = reconciled(rules, write);
   const comparison = takeFromOthers(rules, write, owners, true);
   const before = owners.get(id)?.set ?? emptySet;
@@ -106,8 +111,10 @@ export interface Applied {
 export function applyFields(rules: VersionRules, write: Write, force: boolean): Applied {
   const { live, next, id, self } = write;
   const type = rules.typeOf(self.apiVersion);
-  const owners = reconciled(rules, write);
   const merged = merge(type, live, next) as JsonObject;
+  // What is pruned differs, but seldom is anything.
+  expectConversions(rules, write, [live, merged]);
+  const owners = reconciled(rules, write);
   const last = owners.get(id);
   const set = withoutReset(rules, self.apiVersion, fieldSetOf(type, next));
   owners.set(id, { ...self, set });
@@ -116,41 +123,70 @@ export function applyFields(rules: VersionRules, write: Write, force: boolean): 
   return { object: jsonEqual(live, object) ? undefined : object, owners };
 }
 
+/** Has the objects converted together into the versions of all owners. */
+function expectConversions(
+  { typeOf, conversions }: VersionRules,
+  { self, owners }: Write,
+  objects: readonly JsonObject[],
+): void {
+  if (conversions === undefined) return;
+  const versions = new Set<string>();
+  for (const { apiVersion } of owners.values()) if (apiVersion !== self.apiVersion) versions.add(apiVersion);
+  for (const apiVersion of versions) typeOf(apiVersion);
+  conversions.expect(objects, versions);
+}
+
 function reconciled(rules: VersionRules, { live, owners, self }: Write): Map<string, Owner> {
-  const types = convertedTypes(rules, self.apiVersion, { "": live });
+  const forms = formsIn(rules, self.apiVersion, { "": live });
   const out = new Map<string, Owner>();
   for (const [id, owner] of owners) {
-    const set = reconcile(types(owner.apiVersion), owner.set);
+    const set = reconcile(forms(owner.apiVersion).type, owner.set);
     out.set(id, set === owner.set ? owner : { ...owner, set });
   }
   return out;
 }
 
+/** Objects in a version, and its type. */
+interface Forms {
+  readonly type: ApplyType;
+  readonly objects: readonly JsonObject[];
+}
+
 /**
- * Gives types of versions, after a look whether the objects fit them: conversion checks.
- * @param objects by what a message says before what is wrong with one.
+ * Gives objects in each version that is asked for.
+ * @param objects by what a message says before what is wrong with one; in the version `own`.
  */
-function convertedTypes(rules: VersionRules, own: string, objects: Readonly<Record<string, JsonObject>>) {
-  const types = new Map<string, ApplyType>();
-  return (apiVersion: string): ApplyType => {
-    let type = types.get(apiVersion);
-    if (type !== undefined) return type;
-    type = rules.typeOf(apiVersion);
-    for (const [what, object] of apiVersion === own ? [] : Object.entries(objects)) assertFits(type, object, what);
-    types.set(apiVersion, type);
-    return type;
+function formsIn(rules: VersionRules, own: string, objects: Readonly<Record<string, JsonObject>>) {
+  const known = new Map<string, Forms>();
+  return (apiVersion: string): Forms => {
+    let forms = known.get(apiVersion);
+    if (forms !== undefined) return forms;
+    const inIt = Object.entries(objects).map(([what, object]) => inVersion(rules, object, own, apiVersion, what));
+    forms = { type: rules.typeOf(apiVersion), objects: inIt };
+    known.set(apiVersion, forms);
+    return forms;
   };
 }
 
-function assertFits(type: ApplyType, object: JsonObject, what: string): void {
-  const error = validationError(type, object, { allowDuplicates: false });
-  if (error !== undefined) throw new ApplyError(what + error);
+/**
+ * Gives an object in another version, after a look whether it fits there: conversion checks.
+ * @throws ApplyError that begins with `what`.
+ */
+function inVersion(rules: VersionRules, object: JsonObject, from: string, to: string, what: string): JsonObject {
+  if (from === to) return object;
+  const type = rules.typeOf(to);
+  return withPrefix(what, () => {
+    const converted = rules.conversions === undefined ? object : rules.conversions.convert(object, to);
+    const error = validationError(type, converted, { allowDuplicates: false });
+    if (error !== undefined) throw new ApplyError(error);
+    return converted;
+  });
 }
 
 /** Takes from all owners but the writer what the write changes, and gives the difference that it makes. */
 function takeFromOthers(rules: VersionRules, write: Write, owners: Map<string, Owner>, force: boolean): Comparison {
   const { live, next, id, self } = write;
-  const types = convertedTypes(rules, self.apiVersion, {
+  const forms = formsIn(rules, self.apiVersion, {
     "failed to convert old object: ": live,
     "failed to convert new object: ": next,
   });
@@ -158,7 +194,7 @@ function takeFromOthers(rules: VersionRules, write: Write, owners: Map<string, O
   const comparisonIn = (apiVersion: string) => {
     const known = comparisons.get(apiVersion);
     if (known !== undefined) return known;
-    const { removed, modified, added } = comparisonOf(types(apiVersion), live, next);
+    const { removed, modified, added } = comparisonOf(forms(apiVersion));
     const left = {
       removed: withoutReset(rules, apiVersion, removed),
       modified: withoutReset(rules, apiVersion, modified),
@@ -187,7 +223,8 @@ function takeFromOthers(rules: VersionRules, write: Write, owners: Map<string, O
 }
 
 /** What pruning has emptied can't be compared. */
-function comparisonOf(type: ApplyType, live: JsonObject, next: JsonObject): Comparison {
+function comparisonOf({ type, objects }: Forms): Comparison {
+  const [live, next] = objects as [JsonObject, JsonObject];
   try {
     return compare(type, live, next);
   } catch (error) {
@@ -226,39 +263,32 @@ function prune(
   // Nothing of it is left out this time, and no other version has to be looked at.
   const isOneVersion = [last, ...owners.values()].every((owner) => owner.apiVersion === apiVersion);
   if (isOneVersion && isEmpty(difference(last.set, applied))) return merged;
-  const inVersion = (object: JsonObject, from: string, to: string, what: string): ApplyType => {
-    const type = rules.typeOf(to);
-    if (from !== to) assertFits(type, object, `failed to prune fields: ${what}`);
-    return type;
-  };
+  const failed = "failed to prune fields: ";
   const first = last.apiVersion;
-  const type = inVersion(merged, apiVersion, first, "failed to convert merged object to last applied version: ");
+  const type = rules.typeOf(first);
+  const whatFirst = `${failed}failed to convert merged object to last applied version: `;
+  const mergedFirst = inVersion(rules, merged, apiVersion, first, whatFirst);
   const lastSet = withDeclaredFields(type, last.set);
-  let pruned = removeItems(type, merged, lastSet) as JsonObject;
-  let at = first;
+  let [whole, pruned, at] = [mergedFirst, removeItems(type, mergedFirst, lastSet) as JsonObject, first];
   for (const [version, owned] of ownedByVersion(owners, first)) {
     const step = (what: string) =>
-      `failed add back owned items: failed to convert ${what} object at version ${version}: `;
-    const there = inVersion(merged, at, version, step("merged"));
-    inVersion(pruned, at, version, step("pruned"));
-    const whole = withDeclaredFields(there, fieldSetOf(there, merged));
+      `${failed}failed add back owned items: failed to convert ${what} object at version ${version}: `;
+    whole = inVersion(rules, whole, at, version, step("merged"));
+    pruned = inVersion(rules, pruned, at, version, step("pruned"));
+    const there = rules.typeOf(version);
+    const fields = withDeclaredFields(there, fieldSetOf(there, whole));
     const kept = union(withDeclaredFields(there, fieldSetOf(there, pruned)), withDeclaredFields(there, owned));
-    pruned = removeItems(there, merged, difference(whole, kept)) as JsonObject;
+    pruned = removeItems(there, whole, difference(fields, kept)) as JsonObject;
     at = version;
   }
-  inVersion(
-    pruned,
-    at,
-    first,
-    "failed add back dangling items: failed to convert pruned object to last applied version: ",
-  );
+  const whatLast = `${failed}failed add back dangling items: failed to convert pruned object to last applied version: `;
+  const prunedFirst = inVersion(rules, pruned, at, first, whatLast);
   const gone = difference(
-    withDeclaredFields(type, fieldSetOf(type, merged)),
-    withDeclaredFields(type, fieldSetOf(type, pruned)),
+    withDeclaredFields(type, fieldSetOf(type, mergedFirst)),
+    withDeclaredFields(type, fieldSetOf(type, prunedFirst)),
   );
-  const result = removeItems(type, merged, intersection(gone, lastSet)) as JsonObject;
-  inVersion(result, first, apiVersion, "");
-  return result;
+  const result = removeItems(type, mergedFirst, intersection(gone, lastSet)) as JsonObject;
+  return inVersion(rules, result, first, apiVersion, failed);
 }
 
 /** What all owners of a version own together; `first` comes first. */

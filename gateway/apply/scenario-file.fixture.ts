@@ -31,10 +31,9 @@ export function writtenScenarios(): WrittenScenario[] {
     const versions = (written["versions"] as string[] | undefined) ?? ["v1"];
     const named = (written["schemas"] as string[] | undefined) ?? ["widget"];
     const definitions = named.map((name) =>
-      widgetDefinition(
-        Object.fromEntries(versions.map((version) => [version, schemas[name] as JsonObject])),
-        written["status"] === true,
-      ),
+      widgetDefinition(Object.fromEntries(versions.map((version) => [version, schemas[name] as JsonObject])), {
+        status: written["status"] === true,
+      }),
     );
     const steps = written["steps"] as JsonObject[];
     return {

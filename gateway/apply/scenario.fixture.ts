@@ -4,10 +4,14 @@
  * The object that a step leads to is the live one of the next, with the uid that an update must find; a
  * step that fails changes nothing. Nothing of a write but its field management happens. The same
  * documents are read by the Go program in test/e2e/cluster/fieldmanager.
+ *
+ * A definition whose conversion is by webhook names the fields of its spec anew in each version: `a` of v1 is
+ * `v2_a` in v2, which has no `c`. A spec with a field of "50%" can't be converted.
  */
-import { isJsonObject, type JsonObject, type JsonValue } from "../apimachinery/json.ts";
-import { StatusError, statusToJson } from "../apimachinery/status.ts";
-import { applyPatch, createFieldScopes, type FieldDefinition, type FieldScopes, trackUpdate } from "./apply.ts";
+import { encodeJsonBytes, isJsonObject, type JsonObject, type JsonValue, parseJson } from "../apimachinery/json.ts";
+import { StatusError, statusToJson, unknownError } from "../apimachinery/status.ts";
+import { applyPatch, createFieldScopes, type FieldDefinition, type FieldScope, trackUpdate } from "./apply.ts";
+import { type Convert, withConversions } from "./conversions.ts";
 
 /** One write. */
 export interface Step {
@@ -36,27 +40,63 @@ export interface Scenario {
 const now = new Date("2026-01-02T03:04:05Z");
 
 /** Runs a scenario on our field management. */
-export function runScenario({ definitions, steps }: Scenario): Outcome[] {
-  const scopes = definitions.map((definition) => createFieldScopes(fieldDefinitionOf(definition)));
+export async function runScenario({ definitions, steps }: Scenario): Promise<Outcome[]> {
+  const resources = definitions.map((definition) => ({
+    scopes: createFieldScopes(fieldDefinitionOf(definition)),
+    convert: isConverting(definition) ? convertWidgets : undefined,
+  }));
   let live: JsonObject | undefined;
-  return steps.map((step) => {
+  const outcomes: Outcome[] = [];
+  for (const step of steps) {
+    const { version = "v1", subresource = "" } = step;
+    const { scopes, convert } = resources[step.definition ?? 0] as (typeof resources)[number];
     try {
-      const next = run(scopes[step.definition ?? 0] as FieldScopes, live, step);
+      const current = live && inVersion(live, version, convert !== undefined);
+      const next = await withConversions(convert, (known) => run(scopes(version, subresource, known), current, step));
       const metadata = isJsonObject(next["metadata"]) ? next["metadata"] : {};
       live = { ...next, metadata: { ...metadata, uid: "3f1e" } };
-      return { object: live };
+      outcomes.push({ object: live });
     } catch (error) {
       if (!(error instanceof StatusError)) throw error;
-      return { status: statusToJson(error.status) };
+      outcomes.push({ status: statusToJson(error.status) });
     }
-  });
+  }
+  return outcomes;
 }
 
-function run(scopes: FieldScopes, stored: JsonObject | undefined, step: Step): JsonObject {
-  const { manager, verb, object, force = false, subresource = "", version = "v1" } = step;
-  const scope = scopes(version, subresource);
-  const apiVersion = `${scope.gvk.group}/${version}`;
-  const live = stored === undefined ? undefined : { ...stored, apiVersion };
+function isConverting(definition: JsonObject): boolean {
+  return ((definition["spec"] as JsonObject)["conversion"] as JsonObject)["strategy"] === "Webhook";
+}
+
+const convertWidgets: Convert = async (apiVersion, objects) =>
+  objects.map((json) =>
+    encodeJsonBytes(inVersion(parseJson(json) as JsonObject, apiVersion.split("/")[1] ?? "", true)),
+  );
+
+/** Gives an object in a version. @throws StatusError 500 as a conversion webhook that failed. */
+function inVersion(object: JsonObject, version: string, converts: boolean): JsonObject {
+  const [group = "", from = ""] = String(object["apiVersion"]).split("/");
+  const { spec } = object;
+  const to = { ...object, apiVersion: `${group}/${version}` };
+  if (!converts || from === version || !isJsonObject(spec)) return to;
+  if (Object.values(spec).includes("50%"))
+    throw unknownError(`conversion webhook for ${group}/${from}, Kind=${object["kind"]} failed: what is half?`);
+  return { ...to, spec: specIn(version, spec, from) };
+}
+
+/** Gives the spec of a converting definition's object in a version. */
+export function specIn(version: string, spec: JsonObject, from: string): JsonObject {
+  const prefixOf = (one: string) => (one === "v1" ? "" : `${one}_`);
+  const fields = Object.entries(spec).map(([field, value]) => {
+    const bare = field.startsWith(prefixOf(from)) ? field.slice(prefixOf(from).length) : field;
+    return [prefixOf(version) + bare, value] as const;
+  });
+  return Object.fromEntries(fields.filter(([field]) => field !== "v2_c"));
+}
+
+function run(scope: FieldScope, live: JsonObject | undefined, step: Step): JsonObject {
+  const { manager, verb, object, force = false } = step;
+  const apiVersion = `${scope.gvk.group}/${scope.gvk.version}`;
   if (verb === "apply") return applyPatch(scope, { live, patch: object, manager, force, now });
   const before = live ?? { apiVersion, kind: scope.gvk.kind };
   const next = verb === "patch" ? (mergePatch(before, object) as JsonObject) : object;
@@ -90,7 +130,10 @@ function fieldDefinitionOf(crd: JsonObject): FieldDefinition {
 }
 
 /** Gives a definition of `Widget` in `example.com` with these versions' schemas. */
-export function widgetDefinition(versions: Readonly<Record<string, JsonObject>>, status = false): JsonObject {
+export function widgetDefinition(
+  versions: Readonly<Record<string, JsonObject>>,
+  { status = false, converts = false }: { readonly status?: boolean; readonly converts?: boolean } = {},
+): JsonObject {
   return {
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",
@@ -99,7 +142,7 @@ export function widgetDefinition(versions: Readonly<Record<string, JsonObject>>,
       group: "example.com",
       scope: "Namespaced",
       names: { plural: "widgets", singular: "widget", kind: "Widget", listKind: "WidgetList" },
-      conversion: { strategy: "None" },
+      conversion: { strategy: converts ? "Webhook" : "None" },
       versions: Object.keys(versions).map((name, index) => ({
         name,
         served: true,

@@ -346,7 +346,7 @@ export const scenarios: fc.Arbitrary<Scenario> = fc
     const definition = (base: JsonObject) =>
       widgetDefinition(
         Object.fromEntries(versions.map((name) => [name, name === "v1" ? base : changed(base, versionFlips)])),
-        status,
+        { status },
       );
     const steps = fc.array(stepOf(schema, versions, isCrowded ? manyManagers : managers), {
       minLength: isCrowded ? 14 : 2,

@@ -84,7 +84,7 @@ async function applyBody(
 ): Promise<KubeObject> {
   const { fieldManager: manager, force } = options;
   const write = { live, patch: patch.value, manager, force: force === true, now: tools.clock() };
-  return await tools.fields.apply(fieldTargetOf(request), write, patch.bytes);
+  return await tools.fields.apply(fieldTargetOf(request, tools), write, patch.bytes);
 }
 
 /** What comes twice in the patch is told when the patch itself has passed. */

@@ -1,13 +1,21 @@
 /** Who owns which field after a write: verbs' way into the room that knows. */
-import { formatGroupVersion } from "../apimachinery/gvk.ts";
+import { formatGroupVersion, parseGroupVersion } from "../apimachinery/gvk.ts";
 import { type KubeObject, metadataOf } from "../apimachinery/object.ts";
 import type { WriteOptions } from "../apimachinery/options.ts";
-import type { FieldTarget } from "../apply/apply.ts";
-import type { VerbRequest, VerbTools } from "./verb-request.ts";
+import type { Convert, FieldTarget } from "../apply/apply.ts";
+import { callOf, type VerbRequest, type VerbTools } from "./verb-request.ts";
 
 /** Gives what the request's field management is about. */
-export function fieldTargetOf({ resource, info }: VerbRequest): FieldTarget {
-  return { definition: resource.definition, version: resource.version.name, subresource: info.subresource };
+export function fieldTargetOf(request: VerbRequest, { registry }: Pick<VerbTools, "registry">): FieldTarget {
+  const { definition, version } = request.resource;
+  const convert = definition.capabilities.hookConvert ? convertFor(request, registry) : undefined;
+  return { definition, version: version.name, subresource: request.info.subresource, convert };
+}
+
+function convertFor(request: VerbRequest, registry: VerbTools["registry"]): Convert {
+  const { definition } = request.resource;
+  const { hooks } = registry.client(definition);
+  return (apiVersion, objects) => hooks.convert(parseGroupVersion(apiVersion).version, objects, callOf(request));
 }
 
 /** A write that is no apply. */
@@ -39,7 +47,7 @@ export async function tracked(
   if (request.info.subresource === "status" && isOther) return withoutManagedFields(next);
   if (request.info.subresource === "scale" && next["apiVersion"] === "") return withoutManagedFields(next);
   const write = { live, next, manager: options.fieldManager, now: tools.clock() };
-  return await tools.fields.track(fieldTargetOf(request), write, bytes);
+  return await tools.fields.track(fieldTargetOf(request, tools), write, bytes);
 }
 
 /** Gives the object without managedFields: the same one if it has none. */
