@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
-import { encodeJson, type JsonObject } from "../apimachinery/json.ts";
+import { encodeJson, encodeJsonBytes, type JsonObject } from "../apimachinery/json.ts";
 import { StatusError } from "../apimachinery/status.ts";
-import { createFieldManagement } from "./apply.ts";
+import { type Convert, createFieldManagement } from "./apply.ts";
 import type { FieldDefinition } from "./field-scopes.ts";
 import { createFieldThread } from "./field-thread.ts";
 
@@ -71,6 +71,61 @@ describe("createFieldManagement()", () => {
         assert.equal(error.status.message, 'Apply failed with 1 conflict: conflict with "a": .spec.color');
         return true;
       });
+    }
+  });
+
+  test("has both objects converted into each other version of an owner in one call, for the thread too", async () => {
+    const versions = { v1: "color", v2: "colour", v3: "couleur" } as const;
+    const converting = {
+      ...definition,
+      versions: Object.entries(versions).map(([name, field]) => {
+        const spec = { type: "object", properties: { [field]: text } };
+        return { name, schema: { type: "object", properties: { spec } }, status: false, scale: undefined };
+      }),
+    } as unknown as FieldDefinition;
+    const calls: string[] = [];
+    const inVersion = (apiVersion: string, color: string, metadata: JsonObject = {}) => {
+      const field = versions[apiVersion.slice(-2) as keyof typeof versions];
+      return { ...widget({ [field]: color }, metadata), apiVersion };
+    };
+    const convert: Convert = async (apiVersion, objects) => {
+      calls.push(`${objects.length} ${apiVersion}`);
+      return objects.map((json) => {
+        const { spec, metadata } = JSON.parse(Buffer.from(json).toString()) as Record<string, JsonObject>;
+        return encodeJsonBytes(inVersion(apiVersion, Object.values(spec ?? {})[0] as string, metadata));
+      });
+    };
+    const at = (version: string) => ({ definition: converting, version, subresource: "", convert });
+    const colour = { "f:spec": { "f:colour": {} } };
+    const couleur = { "f:spec": { "f:couleur": {} } };
+    const entry = { operation: "Apply", fieldsType: "FieldsV1" };
+    const owners = [
+      { ...entry, manager: "a", apiVersion: "example.com/v2", fieldsV1: colour },
+      { ...entry, manager: "b", apiVersion: "example.com/v2", fieldsV1: colour },
+      { ...entry, manager: "c", apiVersion: "example.com/v3", fieldsV1: couleur },
+    ];
+    const live = inVersion("example.com/v1", "red", { uid: "u", managedFields: owners });
+    const patch = inVersion("example.com/v1", "blue");
+    for (const bytes of [0, large]) {
+      calls.length = 0;
+      const next = { ...live, ...inVersion("example.com/v1", "blue", { uid: "u" }) };
+      const tracked = await fields.track(at("v1"), { live, next, manager: "m", now }, bytes);
+      assert.deepEqual(
+        ((tracked["metadata"] as JsonObject)["managedFields"] as JsonObject[]).map(({ manager }) => manager),
+        ["m"],
+      );
+      assert.deepEqual(calls.sort(), ["2 example.com/v2", "2 example.com/v3"]);
+      calls.length = 0;
+      const write = { live, patch, manager: "d", force: false, now };
+      await assert.rejects(fields.apply(at("v1"), write, bytes), (error) => {
+        assert.ok(error instanceof StatusError);
+        assert.deepEqual(
+          error.status.details?.causes?.map(({ field }) => field),
+          [".spec.colour", ".spec.colour", ".spec.couleur"],
+        );
+        return true;
+      });
+      assert.deepEqual(calls.sort(), ["2 example.com/v2", "2 example.com/v3"]);
     }
   });
 

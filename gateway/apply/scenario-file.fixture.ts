@@ -33,6 +33,7 @@ export function writtenScenarios(): WrittenScenario[] {
     const definitions = named.map((name) =>
       widgetDefinition(Object.fromEntries(versions.map((version) => [version, schemas[name] as JsonObject])), {
         status: written["status"] === true,
+        converts: written["converts"] === true,
       }),
     );
     const steps = written["steps"] as JsonObject[];

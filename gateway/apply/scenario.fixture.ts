@@ -129,7 +129,10 @@ function fieldDefinitionOf(crd: JsonObject): FieldDefinition {
   return { group: spec["group"], kind, versions } as unknown as FieldDefinition;
 }
 
-/** Gives a definition of `Widget` in `example.com` with these versions' schemas. */
+/**
+ * Gives a definition of `Widget` in `example.com` with these versions' schemas.
+ * @param options.converts whether their specs get the names of their versions.
+ */
 export function widgetDefinition(
   versions: Readonly<Record<string, JsonObject>>,
   { status = false, converts = false }: { readonly status?: boolean; readonly converts?: boolean } = {},
@@ -147,11 +150,20 @@ export function widgetDefinition(
         name,
         served: true,
         storage: index === 0,
-        schema: { openAPIV3Schema: versions[name] as JsonObject },
+        schema: {
+          openAPIV3Schema: converts ? renamed(name, versions[name] as JsonObject) : (versions[name] as JsonObject),
+        },
         ...(status ? { subresources: { status: {} } } : {}),
       })),
     },
   };
+}
+
+function renamed(version: string, schema: JsonObject): JsonObject {
+  const properties = schema["properties"] as Record<string, JsonObject>;
+  const spec = properties["spec"] as JsonObject;
+  const named = { ...spec, properties: specIn(version, spec["properties"] as JsonObject, "v1") };
+  return { ...schema, properties: { ...properties, spec: named } };
 }
 
 /** Gives an outcome without times but that there is one, and with what Go tells in any order in one. */
@@ -165,9 +177,9 @@ export function comparable(outcome: Outcome): JsonValue {
   return plain({ message: inOrder(String(message)), code, reason, causes: sorted });
 }
 
-/** Go tells several faults of an object as its maps are iterated. */
+/** Go tells several faults of an object, and takes versions, as its maps are iterated. */
 function inOrder(message: string): string {
-  const [head, ...faults] = message.split("\n  ");
+  const [head, ...faults] = message.replace(/at version \S+:/, "at a version:").split("\n  ");
   return [head, ...faults.sort()].join("\n  ");
 }
 

@@ -5,7 +5,7 @@
  */
 import fc from "fast-check";
 import { isJsonObject, type JsonArray, type JsonObject, type JsonValue } from "../apimachinery/json.ts";
-import { type Scenario, type Step, widgetDefinition } from "./scenario.fixture.ts";
+import { type Scenario, type Step, specIn, widgetDefinition } from "./scenario.fixture.ts";
 
 const names = ["a", "b", "c"];
 const words = ["x", "y", "z"];
@@ -329,6 +329,13 @@ function withoutNullsInLists(value: JsonValue, isInList = false): JsonValue {
   return Object.fromEntries(kept.map(([key, inner]) => [key, withoutNullsInLists(inner, isInList)]));
 }
 
+/** A step whose object has the names of its version. */
+function renamedStep(step: Step): Step {
+  const { version = "v1", object } = step;
+  const { spec } = object;
+  return isJsonObject(spec) ? { ...step, object: { ...object, spec: specIn(version, spec, "v1") } } : step;
+}
+
 /** Scenarios with two definitions: the second one has other kinds of lists and maps. */
 export const scenarios: fc.Arbitrary<Scenario> = fc
   .record({
@@ -340,13 +347,19 @@ export const scenarios: fc.Arbitrary<Scenario> = fc
     ),
     isCrowded: fc.integer({ min: 0, max: 19 }).map((one) => one === 0),
     status: fc.boolean(),
-    versions: fc.constantFrom(["v1"], ["v1"], ["v1", "v2"]),
+    served: fc.constantFrom(
+      { versions: ["v1"], converts: false },
+      { versions: ["v1"], converts: false },
+      { versions: ["v1", "v2"], converts: false },
+      { versions: ["v1", "v2"], converts: true },
+      { versions: ["v1", "v2", "v3"], converts: true },
+    ),
   })
-  .chain(({ schema, flips, versionFlips, isCrowded, status, versions }) => {
+  .chain(({ schema, flips, versionFlips, isCrowded, status, served: { versions, converts } }) => {
     const definition = (base: JsonObject) =>
       widgetDefinition(
         Object.fromEntries(versions.map((name) => [name, name === "v1" ? base : changed(base, versionFlips)])),
-        { status },
+        { status, converts },
       );
     const steps = fc.array(stepOf(schema, versions, isCrowded ? manyManagers : managers), {
       minLength: isCrowded ? 14 : 2,
@@ -354,6 +367,6 @@ export const scenarios: fc.Arbitrary<Scenario> = fc
     });
     return steps.map((made) => ({
       definitions: [definition(schema), definition(changed(schema, flips))],
-      steps: made,
+      steps: converts ? made.map(renamedStep) : made,
     }));
   });

@@ -48,7 +48,9 @@ test(`field management is Kubernetes' own over ${numRuns} sequences of writes`, 
       const ours = await runScenario(scenario);
       let theirs = await (go as GoFieldManager).run(scenario);
       // Kubernetes reads the clock: where a second begins in between, a list of managers may be capped otherwise.
-      if (!isSame(ours, theirs)) theirs = await (go as GoFieldManager).run(scenario);
+      // And of several versions that an object doesn't fit it tells one or the other.
+      for (let times = 1; times < 5 && !isSame(ours, theirs); times++)
+        theirs = await (go as GoFieldManager).run(scenario);
       count(counts, scenario, theirs);
       assert.deepEqual(ours.map(comparable), theirs.map(comparable));
     }),

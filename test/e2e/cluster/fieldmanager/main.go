@@ -7,7 +7,8 @@
 //	out  {"outcomes": [{"object": {...}} | {"status": {...}}]}
 //
 // A step's object becomes the live one of the next, with the uid that an update must find. Nothing of a
-// write but its field management happens: no defaults, no strategy.
+// write but its field management happens: no defaults, no strategy. Conversion by webhook is done here, as
+// gateway/apply/scenario.fixture.ts says.
 package main
 
 import (
@@ -16,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -136,6 +138,8 @@ func newResource(definition *apiextensionsv1.CustomResourceDefinition) (*resourc
 	if err != nil {
 		return nil, err
 	}
+	converts := definition.Spec.Conversion.Strategy == apiextensionsv1.WebhookConverter
+	definition.Spec.Conversion.Strategy = apiextensionsv1.NoneConverter
 	factory, err := conversion.NewCRConverterFactory(nil, nil)
 	if err != nil {
 		return nil, err
@@ -144,7 +148,46 @@ func newResource(definition *apiextensionsv1.CustomResourceDefinition) (*resourc
 	if err != nil {
 		return nil, err
 	}
+	if converts {
+		converter = webhook{converter}
+	}
 	return &resource{definition, types, converter, map[string]*managedfields.FieldManager{}}, nil
+}
+
+// webhook names the fields of a spec anew in each version.
+type webhook struct{ runtime.ObjectConvertor }
+
+func (w webhook) ConvertToVersion(in runtime.Object, target runtime.GroupVersioner) (runtime.Object, error) {
+	from := in.GetObjectKind().GroupVersionKind()
+	out, err := w.ObjectConvertor.ConvertToVersion(in, target)
+	if err != nil {
+		return nil, err
+	}
+	object := out.(*unstructured.Unstructured).Object
+	version := out.GetObjectKind().GroupVersionKind().Version
+	spec, ok := object["spec"].(map[string]any)
+	if !ok || version == from.Version {
+		return out, nil
+	}
+	converted := map[string]any{}
+	for field, value := range spec {
+		if value == "50%" {
+			return nil, fmt.Errorf("conversion webhook for %v failed: what is half?", from)
+		}
+		name := prefixOf(version) + strings.TrimPrefix(field, prefixOf(from.Version))
+		if name != "v2_c" {
+			converted[name] = value
+		}
+	}
+	object["spec"] = converted
+	return out, nil
+}
+
+func prefixOf(version string) string {
+	if version == "v1" {
+		return ""
+	}
+	return version + "_"
 }
 
 func (r *resource) write(live *unstructured.Unstructured, next step) (*unstructured.Unstructured, error) {
@@ -154,10 +197,14 @@ func (r *resource) write(live *unstructured.Unstructured, next step) (*unstructu
 		return nil, err
 	}
 	current := &unstructured.Unstructured{Object: map[string]any{}}
-	if live != nil {
-		current = live.DeepCopy()
-	}
 	current.SetGroupVersionKind(kind)
+	if live != nil {
+		converted, err := r.converter.ConvertToVersion(live, kind.GroupVersion())
+		if err != nil {
+			return nil, err
+		}
+		current = converted.(*unstructured.Unstructured)
+	}
 	switch next.Verb {
 	case "apply":
 		patch := &unstructured.Unstructured{Object: map[string]any{}}
