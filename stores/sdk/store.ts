@@ -285,7 +285,8 @@ export interface Store {
   ): Promise<{ readonly causes?: readonly Cause[]; readonly warnings?: readonly string[] } | undefined>;
   /**
    * Gives objects in another version, in the same order; needs CAPABILITY_HOOK_CONVERT. Name, namespace
-   * and uid stay as they are.
+   * and uid stay as they are. One that is being written may not be checked yet, and may lack fields: its
+   * managers' versions of it are compared first.
    */
   convert?(call: ConvertCall): Promise<readonly Uint8Array[]>;
   /** Gives the cells of each object, in the order of the declared columns; needs CAPABILITY_HOOK_TABULATE. */
