@@ -11,7 +11,7 @@ import { ErrorDetailSchema } from "../../gen/annex/store/v1/error_pb.js";
 import { type HookService, Operation } from "../../gen/annex/store/v1/hook_pb.js";
 import type { FieldError, FieldErrorReason } from "../apimachinery/field-error.ts";
 import { formatGroupVersion } from "../apimachinery/gvk.ts";
-import { isJsonObject, parseJson } from "../apimachinery/json.ts";
+import { encodeJsonBytes, isJsonObject, type JsonObject, jsonEqual, parseJson } from "../apimachinery/json.ts";
 import { nameOf, namespaceOf, uidOf } from "../apimachinery/object.ts";
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
 import { internalError, StatusError, serviceUnavailable, timeout, unknownError } from "../apimachinery/status.ts";
@@ -98,12 +98,14 @@ export function createHookClient({ definition, storeName, hooks, opener, log }: 
       throw conversionFailed(objects[0], `returned ${converted.length} objects, expected ${objects.length}`);
     }
     const wanted = formatGroupVersion(group, version);
-    for (const [index, json] of converted.entries()) {
-      const fault = conversionFault(objects[index] as Uint8Array, json, wanted, kind);
-      if (fault !== undefined)
-        throw conversionFailed(objects[index], `returned invalid converted object at index ${index}: ${fault}`);
-    }
-    return converted;
+    return converted.map((json, index) => {
+      try {
+        return checkedConversion(objects[index] as Uint8Array, json, wanted, kind);
+      } catch (error) {
+        const why = (error as Error).message;
+        throw conversionFailed(objects[index], `returned invalid converted object at index ${index}: ${why}`);
+      }
+    });
   }
 
   function conversionFailed(json: Uint8Array | undefined, why: string): StatusError {
@@ -207,17 +209,32 @@ function whyOf(error: ConnectError): string {
   return error.code === Code.Unavailable ? "the store is not available" : "the store failed";
 }
 
-/** Gives what is wrong with a converted object: conversion may not make another object of it. */
-function conversionFault(before: Uint8Array, after: Uint8Array, apiVersion: string, kind: string): string | undefined {
+/** What conversion may change of metadata. */
+const convertedMetadata = ["labels", "annotations"] as const;
+
+/**
+ * Gives a converted object with the metadata that it had before, but for labels and annotations.
+ * @throws Error if it is another object than before.
+ */
+function checkedConversion(before: Uint8Array, after: Uint8Array, apiVersion: string, kind: string): Uint8Array {
   const [from, to] = [objectOf(before), objectOf(after)];
-  if (to === undefined || from === undefined) return "it is no JSON object";
+  if (to === undefined || from === undefined) throw new Error("it is no JSON object");
   if (to["apiVersion"] !== apiVersion)
-    return `invalid groupVersion (expected ${apiVersion}, received ${String(to["apiVersion"])})`;
-  if (to["kind"] !== kind) return `invalid kind (expected ${kind}, received ${String(to["kind"])})`;
+    throw new Error(`invalid groupVersion (expected ${apiVersion}, received ${String(to["apiVersion"])})`);
+  if (to["kind"] !== kind) throw new Error(`invalid kind (expected ${kind}, received ${String(to["kind"])})`);
   const changed = [nameOf, namespaceOf, uidOf].findIndex((of) => of(from) !== of(to));
-  return changed < 0
-    ? undefined
-    : `invalid metadata.${["name", "namespace", "uid"][changed]}, which must stay the same`;
+  if (changed >= 0)
+    throw new Error(`invalid metadata.${["name", "namespace", "uid"][changed]}, which must stay the same`);
+  const own = to["metadata"] ?? {};
+  const metadata: JsonObject = { ...(from["metadata"] as JsonObject | undefined) };
+  for (const name of convertedMetadata) {
+    const texts = isJsonObject(own) ? (own[name] ?? undefined) : undefined;
+    if (texts === undefined) delete metadata[name];
+    else if (isJsonObject(texts) && Object.values(texts).every((text) => typeof text === "string"))
+      metadata[name] = texts;
+    else throw new Error(`invalid metadata.${name}, which must be a map of strings`);
+  }
+  return jsonEqual(own, metadata) ? after : encodeJsonBytes({ ...to, metadata });
 }
 
 function objectOf(json: Uint8Array) {

@@ -252,6 +252,38 @@ describe("convert", () => {
     assert.deepEqual(await specOf("v1", "a"), { millimetres: 3000 });
   });
 
+  test("what a conversion leaves out of metadata is there again, but for labels and annotations", async (t) => {
+    const labels = { a: "b" };
+    const body = { ...gauge("v1", "m", { millimetres: 1 }), metadata: { name: "m", labels, finalizers: ["a.b/c"] } };
+    const made = await gateway.ask(`${at("v1")}?fieldManager=alice`, { method: "POST", body });
+    const stored = made.json().metadata as Record<string, unknown>;
+    convert = (call) =>
+      convertGauges(call).map((json) => bytes({ ...parse(json), metadata: { name: "m", uid: stored["uid"] } }));
+    const remove = async () => {
+      convert = convertGauges;
+      await gateway.ask(`${at("v1")}/m`, { method: "DELETE" });
+      await gateway.ask(`${at("v1")}/m`, {
+        method: "PATCH",
+        headers: { "content-type": "application/merge-patch+json" },
+        body: { metadata: { finalizers: null } },
+      });
+    };
+    t.after(remove);
+    const read = await gateway.ask(`${at("v1beta1")}/m`);
+    const { labels: gone, ...rest } = stored;
+    assert.deepEqual([gone, read.json().metadata], [labels, rest], read.text);
+    convert = (call) =>
+      convertGauges(call).map((json) => {
+        const object = parse(json);
+        return bytes({ ...object, metadata: { ...object.metadata, labels: { a: 1 } } });
+      });
+    const refused = await gateway.ask(`${at("v1beta1")}/m`);
+    assert.deepEqual(
+      [refused.status, refused.json().message?.split(": ").slice(1)],
+      [500, ["invalid metadata.labels, which must be a map of strings"]],
+    );
+  });
+
   test("a list is converted in batches, and not at all in the storage version", async () => {
     await Promise.all(
       Array.from({ length: 30 }, (_, index) =>
