@@ -11,7 +11,7 @@ import type { ObjectView } from "../apimachinery/object.ts";
 import type { ListOptions } from "../apimachinery/options.ts";
 import { badRequest, expired, StatusError } from "../apimachinery/status.ts";
 import { createTurns } from "../apimachinery/steps.ts";
-import type { ListPage, ReadAt, ResourceClient, StoredObject } from "../registry/registry.ts";
+import type { ListCall, ListPage, ReadAt, ResourceClient, StoredObject } from "../registry/registry.ts";
 import { itemForm } from "../render/render.ts";
 import { compareKeys, type KeyRange, type State } from "../watchcache/watchcache.ts";
 import { type ContinueToken, formatContinueToken, parseContinueToken } from "./continue-token.ts";
@@ -26,6 +26,7 @@ import { callOf, type VerbRequest, type VerbTools } from "./verb-request.ts";
 const storePage = 500;
 /** Objects of the copy between two looks at the clock. */
 const checkEvery = 64;
+const noToken = new Uint8Array();
 
 /** What a list gives. */
 export interface ListResult {
@@ -67,20 +68,24 @@ export async function list(request: VerbRequest, tools: VerbTools, options: List
     return await listState(request, { ...state, revision }, selection, page);
   }
   // Without snapshots two pages could not be of one state: then the whole list is one page.
-  const canPage = definition.capabilities.snapshotList;
+  const { snapshotList: canPage, exactRead } = definition.capabilities;
   const limit = canPage ? limited : 0;
   if (read.at === "notOlderThan" || (read.at === "exact" && token === undefined))
     await reach(client, request, read.revision);
+  // A store that reads no earlier state is asked for that of now, which may still be the one.
+  const wanted = read.at === "exact" && !exactRead ? read.revision : undefined;
 
   const items: ObjectView[] = [];
   const stored: StoredObject[] = [];
-  let pageToken: Uint8Array = token?.storeToken ?? new Uint8Array();
+  let pageToken: Uint8Array = token?.storeToken ?? noToken;
   let afterKey = token?.after ?? "";
-  let at = read;
+  let at: ReadAt = wanted === undefined ? read : { at: "latest" };
   let revision: bigint | undefined;
   const turnIfDue = createTurns();
   for (;;) {
-    const page = await fetchPage(client, request, at, pageToken, limit, token, afterKey);
+    const asked = limit === 0 ? storePage : Math.min(limit, storePage);
+    const page = await fetchPage(client, request, { read: at, limit: asked, continueToken: pageToken }, token);
+    if (wanted !== undefined && page.revision !== wanted) throw tooOld(token);
     revision ??= page.revision;
     const fresh = page.items.filter((item) => compareKeys(listKey(request, item), afterKey) > 0);
     for (let index = 0; index < fresh.length; index++) {
@@ -110,7 +115,7 @@ export async function list(request: VerbRequest, tools: VerbTools, options: List
     if (page.continueToken.length === 0) break;
     afterKey = fresh.length > 0 ? listKey(request, fresh[fresh.length - 1] as StoredObject) : afterKey;
     pageToken = page.continueToken;
-    if (canPage) at = { at: "exact", revision };
+    if (canPage && exactRead) at = { at: "exact", revision };
   }
   return { items, stored, resourceVersion: String(revision), continueToken: "", remainingItemCount: undefined };
 }
@@ -200,7 +205,7 @@ function pageEnd(
     continueToken: formatContinueToken({
       revision: page.token?.revision === -1n ? -1n : revision,
       after: listKey(request, last),
-      storeToken: new Uint8Array(),
+      storeToken: noToken,
     }),
     remainingItemCount: isEverything ? BigInt(left) : undefined,
   };
@@ -224,27 +229,31 @@ function listKey(request: VerbRequest, item: StoredObject): string {
 async function fetchPage(
   client: ResourceClient,
   request: VerbRequest,
-  read: ReadAt,
-  continueToken: Uint8Array,
-  limit: number,
+  asked: Omit<ListCall, "namespace">,
   token: ContinueToken | undefined,
-  afterKey: string,
 ): Promise<ListPage> {
-  const asked = limit === 0 ? storePage : Math.min(limit, storePage);
   try {
-    return await client.list({ namespace: request.info.namespace, read, limit: asked, continueToken }, callOf(request));
+    return await client.list({ namespace: request.info.namespace, ...asked }, callOf(request));
   } catch (error) {
     if (!(error instanceof StatusError) || error.status.code !== 410) throw error;
-    if (token === undefined) throw expired("The resourceVersion for the provided list is too old.");
-    throw expired(
-      "The provided continue parameter is too old to display a consistent list result. " +
-        "You can start a new list without the continue parameter, or use the continue token in this response to " +
-        "retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - " +
-        "objects that were created, modified, or deleted between the time the first chunk was returned and now may " +
-        "show up in the list.",
-      formatContinueToken({ revision: -1n, after: afterKey, storeToken: new Uint8Array() }),
-    );
+    throw tooOld(token);
   }
+}
+
+/**
+ * What a list is told whose state is gone; who goes on from a page, how to go on with the state of now.
+ * Source: apiserver pkg/storage/etcd3/errors.go.
+ */
+function tooOld(token: ContinueToken | undefined): StatusError {
+  if (token === undefined) return expired("The resourceVersion for the provided list is too old.");
+  return expired(
+    "The provided continue parameter is too old to display a consistent list result. " +
+      "You can start a new list without the continue parameter, or use the continue token in this response to " +
+      "retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - " +
+      "objects that were created, modified, or deleted between the time the first chunk was returned and now may " +
+      "show up in the list.",
+    formatContinueToken({ revision: -1n, after: token.after, storeToken: noToken }),
+  );
 }
 
 function readOfToken(token: ContinueToken): ReadAt {

@@ -10,7 +10,6 @@
  */
 import { after, isPromise } from "../apimachinery/promise.ts";
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
-import { expired } from "../apimachinery/status.ts";
 import type { CallContext, ObjectKey, ReadAt, Registry, StoredObject } from "../registry/registry.ts";
 import type { Presenter } from "./cached-object.ts";
 import { createFeed, type Feed, type FeedFigures, type FeedOptions, type ObserveFeed, quarantined } from "./feed.ts";
@@ -149,9 +148,6 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
       if (!isCacheable(definition)) return undefined;
       const entry = entryOf(definition);
       const { feed } = entry;
-      // Its store would only say that it keeps no earlier state.
-      if (at.at === "exact" && isAlone(definition) && feed.stateAt(at.revision) === undefined)
-        throw expired("The resourceVersion for the provided list is too old.");
       if (feed.state() === undefined) return undefined;
       switch (at.at) {
         case "any":
@@ -213,9 +209,4 @@ function timed<T>(wait: T | Promise<T>, observe: ObserveCopy | undefined): T | P
 function isCacheable({ perUserReads, verbs, capabilities, polledWatchMs }: ResourceDefinition): boolean {
   const isFollowed = verbs.includes("watch") && (capabilities.resume || polledWatchMs > 0);
   return !perUserReads && isFollowed && !capabilities.hookConvert;
-}
-
-/** Whether earlier states are known to the copy alone: lists of a store without them are paged from it. */
-function isAlone({ polledWatchMs, capabilities }: ResourceDefinition): boolean {
-  return polledWatchMs > 0 && !capabilities.exactRead;
 }

@@ -1,15 +1,16 @@
 /** Reads from the gateway's copy: as fresh as from the store, and without it. */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { Verb } from "../../gen/annex/store/v1/catalog_pb.js";
+import { Capability, Verb } from "../../gen/annex/store/v1/catalog_pb.js";
 import { createMemoryStore, memoryCapabilities } from "../../stores/memory/store.ts";
-import { unavailable } from "../../stores/sdk/sdk.ts";
+import { type ResourceDescription, type Store, unavailable } from "../../stores/sdk/sdk.ts";
 import { contractResources, resource } from "../contract/contract.testing.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 
 const base = `/apis/${resource.group}/${resource.version}`;
 const things = `${base}/namespaces/ns/things`;
 const everyVerb = [Verb.GET, Verb.LIST, Verb.WATCH, Verb.CREATE, Verb.UPDATE, Verb.PATCH, Verb.DELETE];
+const others = (left: readonly Capability[]) => memoryCapabilities.filter((one) => !left.includes(one));
 type List = {
   readonly items: readonly { readonly metadata: { readonly name: string; readonly resourceVersion: string } }[];
   readonly metadata: {
@@ -127,5 +128,139 @@ describe("a gateway's reads", () => {
     const future = await get(`${things}/late?resourceVersion=${BigInt(revision) + 1_000_000n}`);
     assert.equal(future.status, 504);
     assert.match(String(future.json().message), /^Timeout: Too large resource version: \d+, current: \d+$/);
+  });
+});
+
+/** Gives a gateway's ways to be asked about things. */
+function thingsOf(gateway: TestGateway) {
+  const get = (query: string) => gateway.ask(`${things}${query}`);
+  return {
+    get,
+    list: async (query: string) => {
+      const { status, text } = await get(query);
+      assert.equal(status, 200, text);
+      return JSON.parse(text) as List;
+    },
+    create: async (name: string) => {
+      const body = { apiVersion: `${resource.group}/v1`, kind: "Thing", metadata: { name } };
+      const made = await gateway.ask(things, { method: "POST", body });
+      assert.equal(made.status, 201, made.text);
+      return BigInt(made.json().metadata?.["resourceVersion"] as string);
+    },
+    /** From now on reads are answered from the copy, which has an object. */
+    async fill() {
+      const stop = new AbortController();
+      const onText = () => stop.abort();
+      await gateway.ask(`${things}?watch=true&resourceVersion=0`, { signal: stop.signal, onText });
+    },
+  };
+}
+
+const namesIn = (found: List) => found.items.map((item) => item.metadata.name);
+
+function memoryOf(options: Partial<ResourceDescription>, kept?: number): Store {
+  const resources = contractResources(memoryCapabilities, { verbs: everyVerb, ...options });
+  return createMemoryStore(resources, 1n, kept);
+}
+
+function polledStore(): Store {
+  const verbs = everyVerb.filter((verb) => verb !== Verb.WATCH);
+  const { watch: _, ...store } = memoryOf({ verbs, capabilities: [], polledWatchIntervalMs: 100 });
+  return store;
+}
+
+/** Stores of which a gateway that starts later can't have the state of a first page, once something was written. */
+const forgetful: Readonly<Record<string, () => Store>> = {
+  "has forgotten it": () => memoryOf({}, 3),
+  "is polled": polledStore,
+  "reads no earlier state": () => memoryOf({ capabilities: others([Capability.EXACT_READ]) }),
+  "reads no earlier state and pages nothing": () =>
+    memoryOf({ capabilities: others([Capability.EXACT_READ, Capability.SNAPSHOT_LIST]) }),
+};
+
+/** Pages of two go on from a continue token; something is written before each. */
+async function restOf({ list, create }: ReturnType<typeof thingsOf>, token: string, written: string): Promise<List> {
+  const first = await list(`?limit=2&continue=${token}`);
+  const items = [...first.items];
+  for (let page = first; page.metadata.continue !== ""; ) {
+    await create(`${written}-${items.length}`);
+    page = await list(`?limit=2&continue=${page.metadata.continue}`);
+    items.push(...page.items);
+  }
+  return { ...first, items };
+}
+
+describe("a state that another gateway has shown", () => {
+  for (const [which, make] of Object.entries(forgetful)) {
+    test(`is shown, and once it is gone a page says how to go on, where the store ${which}`, async (t) => {
+      const store = make();
+      const start = async () => {
+        const gateway = await startTestGateway({ stores: { memory: store } });
+        t.after(() => gateway.stop());
+        return { ...thingsOf(gateway), gateway };
+      };
+      const first = await start();
+      for (const name of ["a", "b", "c", "d", "e"]) await first.create(name);
+      await first.fill();
+      const page = await first.list("?limit=2");
+      assert.deepEqual(namesIn(page), ["a", "b"]);
+
+      const { resourceVersion } = page.metadata;
+      const exactly = `?resourceVersion=${resourceVersion}&resourceVersionMatch=Exact`;
+      const goOn = `?limit=40&continue=${page.metadata.continue}`;
+      const second = await start();
+      for (const query of [exactly, goOn]) {
+        const shown = await second.list(query);
+        assert.deepEqual(namesIn(shown), query === goOn ? ["c", "d", "e"] : ["a", "b", "c", "d", "e"]);
+        assert.equal(shown.metadata.resourceVersion, resourceVersion);
+      }
+
+      const third = await start();
+      for (const name of ["aa", "bb", "f", "g"]) await third.create(name);
+      // Without a copy, or nearly so, and with one that began too late.
+      for (const written of ["y", "z"]) {
+        const gone = await third.get(exactly);
+        assert.equal(gone.status, 410, gone.text);
+        assert.equal(gone.json().message, "The resourceVersion for the provided list is too old.");
+        const refused = await third.get(goOn);
+        assert.equal(refused.status, 410, refused.text);
+        const { metadata, ...status } = refused.json();
+        assert.deepEqual(status, {
+          kind: "Status",
+          apiVersion: "v1",
+          status: "Failure",
+          message:
+            "The provided continue parameter is too old to display a consistent list result. You can start a new list " +
+            "without the continue parameter, or use the continue token in this response to retrieve the remainder of " +
+            "the results. Continuing with the provided token results in an inconsistent list - objects that were " +
+            "created, modified, or deleted between the time the first chunk was returned and now may show up in the " +
+            "list.",
+          reason: "Expired",
+          code: 410,
+        });
+        assert.deepEqual(Object.keys(metadata ?? {}), ["continue"]);
+        const rest = await restOf(third, String(metadata?.["continue"]), written);
+        const found = namesIn(rest).filter((name) => !/^[yz]/.test(name));
+        assert.deepEqual(found, ["bb", "c", "d", "e", "f", "g"]);
+        await third.fill();
+      }
+      assert.ok(!third.gateway.logged.some((line) => line.includes("does not implement")));
+    });
+  }
+
+  test("is paged by its store, where that reads no earlier state and nobody has a copy", async (t) => {
+    const store = memoryOf({ capabilities: others([Capability.EXACT_READ]), perUserReads: true });
+    const first = await startTestGateway({ stores: { memory: store } });
+    const before = thingsOf(first);
+    for (const name of ["a", "b", "c", "d", "e"]) await before.create(name);
+    const page = await before.list("?limit=2");
+    await before.create("aa");
+    await before.create("f");
+    await first.stop();
+    const gateway = await startTestGateway({ stores: { memory: store } });
+    t.after(() => gateway.stop());
+    const rest = await restOf(thingsOf(gateway), page.metadata.continue, "z");
+    assert.deepEqual([...namesIn(page), ...namesIn(rest)], ["a", "b", "c", "d", "e"]);
+    assert.equal(rest.metadata.resourceVersion, page.metadata.resourceVersion);
   });
 });
