@@ -104,7 +104,7 @@ export async function list(request: VerbRequest, tools: VerbTools, options: List
         stored,
         resourceVersion: String(revision),
         continueToken: formatContinueToken({
-          revision: token?.revision === -1n ? -1n : revision,
+          revision,
           after: listKey(request, item),
           storeToken: isPageDone ? page.continueToken : pageToken,
         }),
@@ -202,11 +202,7 @@ function pageEnd(
   const last = key === undefined ? undefined : objects.get(key)?.stored;
   if (last === undefined || left === 0) return wholeEnd;
   return {
-    continueToken: formatContinueToken({
-      revision: page.token?.revision === -1n ? -1n : revision,
-      after: listKey(request, last),
-      storeToken: noToken,
-    }),
+    continueToken: formatContinueToken({ revision, after: listKey(request, last), storeToken: noToken }),
     remainingItemCount: isEverything ? BigInt(left) : undefined,
   };
 }

@@ -185,6 +185,7 @@ async function restOf({ list, create }: ReturnType<typeof thingsOf>, token: stri
   for (let page = first; page.metadata.continue !== ""; ) {
     await create(`${written}-${items.length}`);
     page = await list(`?limit=2&continue=${page.metadata.continue}`);
+    assert.equal(page.metadata.resourceVersion, first.metadata.resourceVersion);
     items.push(...page.items);
   }
   return { ...first, items };
@@ -239,9 +240,11 @@ describe("a state that another gateway has shown", () => {
           code: 410,
         });
         assert.deepEqual(Object.keys(metadata ?? {}), ["continue"]);
+        // The pages that follow are of one state again.
         const rest = await restOf(third, String(metadata?.["continue"]), written);
         const found = namesIn(rest).filter((name) => !/^[yz]/.test(name));
         assert.deepEqual(found, ["bb", "c", "d", "e", "f", "g"]);
+        assert.ok(!namesIn(rest).some((name) => name.startsWith(written)));
         await third.fill();
       }
       assert.ok(!third.gateway.logged.some((line) => line.includes("does not implement")));
