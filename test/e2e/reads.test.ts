@@ -5,6 +5,7 @@ import { Capability, Verb } from "../../gen/annex/store/v1/catalog_pb.js";
 import { createMemoryStore, memoryCapabilities } from "../../stores/memory/store.ts";
 import { type ResourceDescription, type Store, unavailable } from "../../stores/sdk/sdk.ts";
 import { contractResources, resource } from "../contract/contract.testing.ts";
+import { eventually } from "../support/eventually.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 
 const base = `/apis/${resource.group}/${resource.version}`;
@@ -265,5 +266,68 @@ describe("a state that another gateway has shown", () => {
     const rest = await restOf(thingsOf(gateway), page.metadata.continue, "z");
     assert.deepEqual([...namesIn(page), ...namesIn(rest)], ["a", "b", "c", "d", "e"]);
     assert.equal(rest.metadata.resourceVersion, page.metadata.resourceVersion);
+  });
+});
+
+describe("a copy that is late", () => {
+  let release = () => {};
+  let until = Promise.resolve();
+  let gateway: TestGateway;
+  const hold = () => {
+    ({ promise: until, resolve: release } = Promise.withResolvers<void>());
+  };
+  /** A sample of the gateway's metrics, by its name and its labels. */
+  const sample = async (name: string, labels = `group="${resource.group}",resource="things"`) => {
+    const line = (await gateway.ask("/metrics")).text.split("\n").find((one) => one.startsWith(`${name}{${labels}} `));
+    return Number(line?.split(" ").at(-1) ?? 0);
+  };
+
+  before(async () => {
+    const store = memoryOf({ capabilities: others([Capability.EXACT_READ]) });
+    const late: Store = {
+      ...store,
+      async *watch(call) {
+        for await (const frame of store.watch?.(call) ?? []) {
+          await until;
+          yield frame;
+        }
+      },
+    };
+    gateway = await startTestGateway({ stores: { memory: late } });
+    await thingsOf(gateway).create("a");
+    await thingsOf(gateway).fill();
+  });
+  after(async () => {
+    release();
+    await gateway.stop();
+  });
+
+  test("is waited for a second by who reads the latest state, who is then answered by the store", async () => {
+    const { create, get, list } = thingsOf(gateway);
+    const reads = async () => {
+      const labels = `fallback="true",group="${resource.group}",resource="things",success="false"`;
+      const wait = "apiserver_watch_cache_read_wait_seconds";
+      return {
+        fallbacks: await sample("apiserver_watch_cache_consistent_read_total", labels),
+        waits: await sample(`${wait}_count`),
+        waitedSeconds: await sample(`${wait}_sum`),
+      };
+    };
+    const before = await reads();
+    hold();
+    await create("b");
+    const began = performance.now();
+    const [one, all] = await Promise.all([get("/b"), list("")]);
+    const seconds = (performance.now() - began) / 1000;
+    assert.equal(one.status, 200, one.text);
+    assert.deepEqual(namesIn(all), ["a", "b"]);
+    assert.ok(seconds > 0.9 && seconds < 2.5, `${seconds} s`);
+    const after = await reads();
+    assert.deepEqual([after.fallbacks - before.fallbacks, after.waits - before.waits], [2, 2]);
+    assert.ok(after.waitedSeconds - before.waitedSeconds > 1.8, `${after.waitedSeconds} s`);
+    release();
+    await eventually(async () => namesIn(await list("?resourceVersion=0")).includes("b"), "the copy is there");
+    await list("");
+    assert.equal((await reads()).fallbacks, after.fallbacks);
   });
 });
