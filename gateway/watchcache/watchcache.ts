@@ -153,7 +153,10 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
         case "any":
           return feed.state();
         case "exact":
-          return feed.stateAt(at.revision);
+          // A store that reads no earlier state can't make up for a copy that is late.
+          if (definition.capabilities.exactRead || at.revision <= feed.revision || !feed.isFollowing)
+            return feed.stateAt(at.revision);
+          return after(timed(feed.reach(at.revision), entry.observe), () => feed.stateAt(at.revision));
         case "notOlderThan":
           if (at.revision > feed.revision && !feed.isFollowing) return undefined;
           return after(timed(feed.reach(at.revision), entry.observe), () => feed.state());

@@ -330,4 +330,20 @@ describe("a copy that is late", () => {
     await list("");
     assert.equal((await reads()).fallbacks, after.fallbacks);
   });
+
+  test("is waited for by who reads a state that its store doesn't keep", async () => {
+    const { create, get, list } = thingsOf(gateway);
+    const exactly = (revision: bigint) => `?resourceVersion=${revision}&resourceVersionMatch=Exact`;
+    hold();
+    const revision = await create("c");
+    await create("d");
+    const asked = list(exactly(revision));
+    const isAsked = async () => (await sample("apiserver_current_inflight_requests", 'request_kind="readOnly"')) > 1;
+    await Promise.race([asked, eventually(isAsked, "it is asked")]);
+    release();
+    assert.deepEqual(namesIn(await asked), ["a", "b", "c"]);
+    const future = await get(exactly(revision + 1_000_000n));
+    assert.equal(future.status, 504, future.text);
+    assert.match(String(future.json().message), /^Timeout: Too large resource version: \d+, current: \d+$/);
+  });
 });
