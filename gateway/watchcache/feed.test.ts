@@ -40,6 +40,10 @@ function feedOver(items: readonly StoredObject[], maxCopyBytes: number, given: P
   return { feed, logged, tell, told };
 }
 
+const isTooOld = (message: string) => (error: StatusError) => {
+  assert.deepEqual(error.status, { code: 410, reason: "Expired", message });
+  return true;
+};
 const isUnavailable = ({ status }: StatusError) => status.code === 503 && status.reason === "ServiceUnavailable";
 
 test("createFeed() keeps no copy that is too large from the start", async (t) => {
@@ -90,6 +94,21 @@ test("createFeed() has each state between changes that came together", async (t)
     return state && [...state.objects.values()].map(({ stored: { name, revision: at } }) => `${name} ${at}`).join();
   });
   assert.deepEqual(seen, [undefined, "a 1", "a 1,b 11", "a 1,b 11", "a 13,b 11", "a 13", undefined]);
+});
+
+test("createFeed() says of history that its ring has dropped which revision was asked for, and which is the oldest", async (t) => {
+  const { feed, tell } = feedOver([], 100_000_000);
+  t.after(() => feed.close());
+  await feed.ready(new AbortController().signal);
+  const nobody = { events: () => {}, progress: () => {}, end: () => {} };
+  assert.throws(() => feed.subscribe(9n, nobody), isTooOld("too old resource version: 9 (10)"));
+  // History has room for two of them.
+  tell(["a", "b", "c"].map((name, at) => ({ type: "put", object: object(name, BigInt(11 + at), 30_000_000) })));
+  await feed.reach(13n);
+  assert.throws(() => feed.subscribe(10n, nobody), isTooOld("too old resource version: 10 (11)"));
+  const told: bigint[] = [];
+  feed.subscribe(11n, { ...nobody, events: (events) => void told.push(...events.map(({ revision }) => revision)) });
+  assert.deepEqual(told, [12n, 13n]);
 });
 
 test("createFeed() ends a subscriber that can't show a change with 500, and tells the others", async (t) => {

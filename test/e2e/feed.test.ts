@@ -11,9 +11,13 @@ import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 const things = `/apis/${resource.group}/${resource.version}/namespaces/ns/things`;
 const everyVerb = [Verb.GET, Verb.LIST, Verb.WATCH, Verb.CREATE, Verb.UPDATE, Verb.PATCH, Verb.DELETE];
 
-function memoryStore(): Store {
+function memoryStore(kept?: number): Store {
   const resources = contractResources(memoryCapabilities);
-  return createMemoryStore(resources.map((one) => ({ ...one, verbs: everyVerb })));
+  return createMemoryStore(
+    resources.map((one) => ({ ...one, verbs: everyVerb })),
+    1n,
+    kept,
+  );
 }
 
 async function create(gateway: TestGateway, name: string): Promise<string> {
@@ -52,6 +56,31 @@ test("a gateway that was restarted resumes watches from before its start", async
   const second = await startTestGateway({ stores: { memory: store } });
   t.after(() => second.stop());
   assert.deepEqual(await watched(second, `resourceVersion=${from}`, 2), ["ADDED b", "DELETED a"]);
+});
+
+test("a watch from before all that is known is an ERROR event of an answer 200, and ends", async (t) => {
+  const store = memoryStore(2);
+  const first = await startTestGateway({ stores: { memory: store } });
+  const [a, b] = [await create(first, "a"), await create(first, "b")];
+  for (const name of ["c", "d"]) await create(first, name);
+  await first.stop();
+  const second = await startTestGateway({ stores: { memory: store } });
+  t.after(() => second.stop());
+  const { status, text } = await second.ask(`${things}?watch=true&resourceVersion=${a}`);
+  assert.equal(status, 200);
+  assert.deepEqual(JSON.parse(text), {
+    type: "ERROR",
+    object: {
+      kind: "Status",
+      apiVersion: "v1",
+      metadata: {},
+      status: "Failure",
+      message: `too old resource version: ${a} (${b})`,
+      reason: "Expired",
+      code: 410,
+    },
+  });
+  assert.deepEqual(await watched(second, `resourceVersion=${b}`, 2), ["ADDED c", "ADDED d"]);
 });
 
 test("a store that lies of its revisions ends watches with 410, and its copy is right again", async (t) => {
