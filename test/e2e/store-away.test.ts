@@ -60,6 +60,19 @@ test("a gateway that starts while a store is down serves its discovery, and its 
   t.after(() => client.close());
   const list = await client.ask({ path: widgets });
   assert.deepEqual([list.status, list.headers["retry-after"]], [503, "1"]);
+  // With it an informer goes on where it was.
+  const watch = await client.ask({ path: `${widgets}?watch=true&resourceVersion=1` });
+  assert.deepEqual([watch.status, watch.headers["retry-after"]], [429, "1"]);
+  assert.deepEqual(JSON.parse(watch.body), {
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Failure",
+    message: 'the store "memory" of widgets is not available',
+    reason: "TooManyRequests",
+    details: { retryAfterSeconds: 1 },
+    code: 429,
+  });
   assert.equal((await client.ask({ path: "/openapi/v3/apis/example.annex.dev/v1" })).status, 200);
   const after = await startStore(folder);
   t.after(async () => void (await after.stop()));
