@@ -3,7 +3,15 @@ import { type TestContext, test } from "node:test";
 import { definitionWith } from "../apimachinery/resource.fixture.ts";
 import { createMetrics, type Figures } from "./metrics.ts";
 
-const feed = { group: "example.com", resource: "widgets", objects: 3, bytes: 300, historyEvents: 5, historyBytes: 500 };
+const feed = {
+  group: "example.com",
+  resource: "widgets",
+  objects: 3,
+  bytes: 300,
+  historyEvents: 5,
+  historyBytes: 500,
+  historySeconds: 75.5,
+};
 const store = {
   name: "widgets",
   state: "ready",
@@ -102,6 +110,7 @@ test("stores and feeds are told as they are now: who is gone is not there any mo
     'annex_store_feed_state{group="example.com",resource="widgets",state="following",store="widgets"} 0',
     'annex_store_cache_objects{group="example.com",resource="widgets",store="widgets"} 3',
     'annex_store_cache_history_bytes{group="example.com",resource="widgets",store="widgets"} 500',
+    'annex_store_cache_history_seconds{group="example.com",resource="widgets",store="widgets"} 75.5',
   ])
     assert.ok(lines.includes(line), line);
   const after = (await ask("/metrics", "GET", { ...none, stores: [store] }))?.text ?? "";

@@ -44,6 +44,8 @@ export interface FeedFigures {
   readonly bytes: number;
   readonly historyEvents: number;
   readonly historyBytes: number;
+  /** How far back in time watches can resume, at least. */
+  readonly historySeconds: number;
 }
 
 /** Takes what registry tells, and what is so now. */
@@ -127,7 +129,14 @@ export function createStoreMetrics(): StoreMetrics {
     help: "Bytes of the objects in those events.",
     labels: ofFeed,
   });
-  const told = [groups, states, sessions, endpoints, refused, feeds, objects, bytes, historyEvents, historyBytes];
+  const historySeconds = gauge({
+    name: "annex_store_cache_history_seconds",
+    help: "Seconds back, at least, to where watches of a resource can resume: to the oldest of those events, or to the start of a copy that has dropped none.",
+    labels: ofFeed,
+    whole: "min",
+  });
+  const histories = [historyEvents, historyBytes, historySeconds];
+  const told = [groups, states, sessions, endpoints, refused, feeds, objects, bytes, ...histories];
 
   function readFeed(store: string, feed: FeedFigures): void {
     const { group, resource } = feed;
@@ -136,6 +145,7 @@ export function createStoreMetrics(): StoreMetrics {
     bytes.with(store, group, resource).set(feed.bytes);
     historyEvents.with(store, group, resource).set(feed.historyEvents);
     historyBytes.with(store, group, resource).set(feed.historyBytes);
+    historySeconds.with(store, group, resource).set(feed.historySeconds);
   }
 
   return {

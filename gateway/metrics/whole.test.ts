@@ -47,7 +47,15 @@ test("sum() adds what is counted, bucket by bucket, and takes of gauges what fit
     groupVersions: [],
     feeds: [],
   };
-  const feed = { group: "g", resource: "r", objects: 7, bytes: 70, historyEvents: 0, historyBytes: 0 };
+  const feed = {
+    group: "g",
+    resource: "r",
+    objects: 7,
+    bytes: 70,
+    historyEvents: 0,
+    historyBytes: 0,
+    historySeconds: 9,
+  };
   const texts = new Map([
     [1, await one.text(get, { ...none, listener, stores: [{ ...store, feeds: [{ ...feed, state: "following" }] }] })],
     [

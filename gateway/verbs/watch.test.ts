@@ -22,7 +22,7 @@ function cached(name: string, json?: Buffer): CachedObject {
 
 /** An object's creation. */
 function created(revision: bigint, after: CachedObject): FeedEvent {
-  return { revision, cost: 1, before: undefined, after, gone: after };
+  return { revision, at: 0, cost: 1, before: undefined, after, gone: after };
 }
 
 /** A sink that has taken nothing until `drain`. */

@@ -6,6 +6,8 @@ import { CachedObject, type Presenter } from "./cached-object.ts";
 /** One change: `before` is undefined for a creation, `after` for a removal. */
 export interface FeedEvent {
   readonly revision: bigint;
+  /** When it was told, in ms of the feed's clock; what was before the feed: when that began. */
+  readonly at: number;
   readonly cost: number;
   readonly before: CachedObject | undefined;
   readonly after: CachedObject | undefined;
@@ -16,7 +18,7 @@ export interface FeedEvent {
 /** Makes them of what the store tells. */
 export interface FeedEventMaker {
   object(stored: StoredObject): CachedObject;
-  event(change: StoreEvent, before: CachedObject | undefined, after: CachedObject | undefined): FeedEvent;
+  event(change: StoreEvent, before: CachedObject | undefined, after: CachedObject | undefined, at: number): FeedEvent;
 }
 
 /** What an event costs beside the bytes of its objects: itself, two states with a view each, and their buffers. */
@@ -28,12 +30,13 @@ export function feedEventMaker(presenter: Presenter): FeedEventMaker {
     new CachedObject({ ...stored, json: ownBytes(stored.json) }, stored.revision, presenter);
   return {
     object,
-    event(change, before, after) {
+    event(change, before, after, at) {
       const { revision, json } = change.object;
       // What came is a part of a message, which would be kept whole.
       const { stored: last } = before ?? after ?? object(change.object);
       return {
         revision,
+        at,
         cost: eventBytes + json.length + (before?.stored.json.length ?? 0),
         before,
         after,

@@ -76,6 +76,7 @@ test("createFeed() gives up a copy that grows too large, and ends its watches wi
     bytes: 0,
     historyEvents: 0,
     historyBytes: 0,
+    historySeconds: 0,
   });
 });
 
@@ -133,12 +134,17 @@ test("createFeed() ends a subscriber that can't show a change with 500, and tell
 });
 
 test("createFeed() tells what it keeps, in which state, and that its store lied", async (t) => {
-  const { feed, tell, told } = feedOver([object("a", 1n, 600)], 10_000);
+  let now = 1_000;
+  const { feed, tell, told } = feedOver([object("a", 1n, 600)], 10_000, { now: () => now });
   t.after(() => feed.close());
   assert.equal(feed.figures().state, "filling");
   await feed.ready(new AbortController().signal);
   await eventTurn();
-  assert.deepEqual(feed.figures(), { state: "following", objects: 1, bytes: 600, historyEvents: 0, historyBytes: 0 });
+  now = 76_000;
+  assert.deepEqual(feed.figures(), {
+    ...{ state: "following", objects: 1, bytes: 600 },
+    ...{ historyEvents: 0, historyBytes: 0, historySeconds: 75 },
+  });
   const ended = new Promise<StatusError | undefined>((resolve) => {
     feed.subscribe(10n, { events: () => {}, progress: () => {}, end: resolve });
   });

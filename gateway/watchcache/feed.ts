@@ -28,7 +28,7 @@ import type {
 import type { CachedObject, Presenter } from "./cached-object.ts";
 import { type FeedEvent, feedEventMaker, keyOf } from "./feed-event.ts";
 import { assertEpochStart, assertMark, assertNext, assertProgress, StoreLied } from "./guard.ts";
-import { type History, type Mark, nobody, readHistory } from "./history.ts";
+import { type Mark, nobody, readHistory } from "./history.ts";
 import { compareKeys } from "./key-order.ts";
 import { KeyTree } from "./key-tree.ts";
 import { createPulse, polledWatch } from "./polled-watch.ts";
@@ -84,6 +84,8 @@ export interface FeedFigures {
   readonly bytes: number;
   readonly historyEvents: number;
   readonly historyBytes: number;
+  /** Seconds, at least, back to where a watch can resume. */
+  readonly historySeconds: number;
 }
 
 /** Is told what happens to a feed. */
@@ -122,6 +124,8 @@ export interface FeedOptions {
   readonly observe?: ObserveFeed | undefined;
   /** Asked when the store lied: whether nothing is believed from it any more. Default: it is read anew. */
   readonly isLieFinal?: () => boolean;
+  /** Gives ms of a clock that only goes forward. Default: this process' own. */
+  readonly now?: () => number;
   readonly log: Log;
 }
 
@@ -165,7 +169,7 @@ interface Waiter {
 /** Creates a feed and starts to fill it. */
 export function createFeed(options: FeedOptions): Feed {
   const { definition, client, presenter, own, observe, log, maxCopyBytes = defaultMaxCopyBytes } = options;
-  const isLieFinal = options.isLieFinal ?? (() => false);
+  const { isLieFinal = () => false, now = () => performance.now() } = options;
   const make = feedEventMaker(presenter);
   const about = { resource: definition.plural, group: definition.group };
   const stop = new AbortController();
@@ -173,7 +177,7 @@ export function createFeed(options: FeedOptions): Feed {
   const states = new States();
   const waiters = new Set<Waiter>();
   const readyWaiters = new Set<(error: StatusError | undefined) => void>();
-  let ring = new Ring<FeedEvent>(0n, ringLimits);
+  let ring = emptyHistory(0n);
   let objects = KeyTree.empty<CachedObject>();
   let revision = 0n;
   let epoch = "";
@@ -274,7 +278,7 @@ export function createFeed(options: FeedOptions): Feed {
     const history = await backfill(mark).catch((error: unknown) => {
       if (!(error instanceof StoreLied) || isLieFinal()) throw error;
       noteLie(error, "its copy begins without history");
-      return undefined;
+      return emptyHistory(mark.revision);
     });
     revision = mark.revision;
     epoch = mark.epoch;
@@ -282,9 +286,8 @@ export function createFeed(options: FeedOptions): Feed {
     copyBytes = 0;
     for (const object of found.values()) copyBytes += object.stored.json.length;
     states.restart({ revision, objects });
-    ring = new Ring<FeedEvent>(history?.floor ?? revision, ringLimits);
+    ring = history;
     blurs = [];
-    for (const event of history?.events ?? []) ring.push(event);
     filled = true;
     observe?.filled(found.size);
     settleReady(undefined);
@@ -300,11 +303,14 @@ export function createFeed(options: FeedOptions): Feed {
   }
 
   /** Only for everybody's copy: a watch of its own is told nothing of before. */
-  async function backfill(mark: Mark): Promise<History | undefined> {
-    const { signal } = stop;
-    return own === undefined
-      ? await readHistory(mark, { definition, client, make, timeoutMs: fillCallMs, signal })
-      : undefined;
+  async function backfill(mark: Mark): Promise<Ring<FeedEvent>> {
+    if (own !== undefined) return emptyHistory(mark.revision);
+    const call = { timeoutMs: fillCallMs, signal: stop.signal };
+    return await readHistory(mark, { definition, client, make, limits: ringLimits, at: now(), ...call });
+  }
+
+  function emptyHistory(floor: bigint): Ring<FeedEvent> {
+    return new Ring(floor, now(), ringLimits);
   }
 
   /** A page of everything. */
@@ -353,12 +359,13 @@ export function createFeed(options: FeedOptions): Feed {
 
   function apply(changes: readonly StoreEvent[]): void {
     const events: FeedEvent[] = [];
+    const at = now();
     for (const change of changes) {
       assertNext(change, revision);
       const key = keyOf(change.object);
       const before = objects.get(key);
       const after = change.type === "put" ? make.object(change.object) : undefined;
-      const event = make.event(change, before, after);
+      const event = make.event(change, before, after, at);
       objects = after === undefined ? objects.without(key) : objects.with(key, after);
       copyBytes += (after?.stored.json.length ?? 0) - (before?.stored.json.length ?? 0);
       revision = change.object.revision;
@@ -407,7 +414,7 @@ export function createFeed(options: FeedOptions): Feed {
     objects = KeyTree.empty();
     copyBytes = 0;
     states.restart({ revision, objects });
-    ring = new Ring<FeedEvent>(revision, ringLimits);
+    ring = emptyHistory(revision);
     endAll(toWatches);
     settleReady(refusal(why));
   }
@@ -487,7 +494,11 @@ export function createFeed(options: FeedOptions): Feed {
     reachWithin,
     figures() {
       const state = givenUp ?? (!filled ? "filling" : isFollowing ? "following" : "broken");
-      return { state, objects: objects.size, bytes: copyBytes, historyEvents: ring.size, historyBytes: ring.bytes };
+      return {
+        ...{ state, objects: objects.size, bytes: copyBytes },
+        ...{ historyEvents: ring.size, historyBytes: ring.bytes },
+        historySeconds: filled ? (now() - ring.floorAt) / 1000 : 0,
+      };
     },
     get isFollowing() {
       return isFollowing;

@@ -3,12 +3,14 @@
  *
  * Whoever asks for what came after a revision gets exactly that, or learns that it is gone. The
  * floor is the lowest revision to resume from: the head at the start, and then the revision of the
- * last event that was dropped.
+ * last event that was dropped. When that was tells how far back in time the ring reaches.
  */
 
 /** What the ring needs to know of an event. */
 export interface RingEvent {
   readonly revision: bigint;
+  /** When it was told, in ms of the caller's clock. */
+  readonly at: number;
   /** Bytes that keeping the event costs. */
   readonly cost: number;
 }
@@ -26,15 +28,23 @@ export class Ring<E extends RingEvent> {
   #first = 0;
   #bytes = 0;
   #floor: bigint;
+  #floorAt: number;
 
-  constructor(floor: bigint, limits: RingLimits) {
+  /** @param floorAt when the floor was the head at the latest. */
+  constructor(floor: bigint, floorAt: number, limits: RingLimits) {
     this.#floor = floor;
+    this.#floorAt = floorAt;
     this.#limits = limits;
   }
 
   /** The lowest revision after which everything is still here. */
   get floor(): bigint {
     return this.#floor;
+  }
+
+  /** When the floor was the head, at the latest: everything since is here. */
+  get floorAt(): number {
+    return this.#floorAt;
   }
 
   /** How many events there are. */
@@ -55,6 +65,7 @@ export class Ring<E extends RingEvent> {
       const dropped = this.#events[this.#first];
       if (dropped === undefined) break;
       this.#floor = dropped.revision;
+      this.#floorAt = dropped.at;
       this.#bytes -= dropped.cost;
       this.#first++;
     }

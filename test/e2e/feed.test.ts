@@ -11,12 +11,12 @@ import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 const things = `/apis/${resource.group}/${resource.version}/namespaces/ns/things`;
 const everyVerb = [Verb.GET, Verb.LIST, Verb.WATCH, Verb.CREATE, Verb.UPDATE, Verb.PATCH, Verb.DELETE];
 
-function memoryStore(kept?: number): Store {
+function memoryStore(keptEvents?: number): Store {
   const resources = contractResources(memoryCapabilities);
   return createMemoryStore(
     resources.map((one) => ({ ...one, verbs: everyVerb })),
     1n,
-    kept,
+    keptEvents,
   );
 }
 
@@ -81,6 +81,23 @@ test("a watch from before all that is known is an ERROR event of an answer 200, 
     },
   });
   assert.deepEqual(await watched(second, `resourceVersion=${b}`, 2), ["ADDED c", "ADDED d"]);
+});
+
+test("a gateway that was restarted resumes watches of a quiet resource, however busy its store was with others", async (t) => {
+  const store = memoryStore(100_000);
+  const first = await startTestGateway({ stores: { memory: store } });
+  const from = await create(first, "a");
+  await create(first, "b");
+  await first.stop();
+  const call = { requestId: "", user: undefined, signal: new AbortController().signal, dryRun: false };
+  const json = Buffer.from("{}");
+  for (let at = 0; at < 25_000; at++) {
+    const key = { namespace: "", name: `n${at}` };
+    await store.create?.({ ...call, resource: { ...resource, plural: "others" }, key, uid: `${at}`, json });
+  }
+  const second = await startTestGateway({ stores: { memory: store } });
+  t.after(() => second.stop());
+  assert.deepEqual(await watched(second, `resourceVersion=${from}`, 1), ["ADDED b"]);
 });
 
 test("a store that lies of its revisions ends watches with 410, and its copy is right again", async (t) => {
