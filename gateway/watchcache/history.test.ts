@@ -73,6 +73,12 @@ test("readHistory() fills a ring that the last part left empty, but not more", a
   assert.equal(asked.length, 2);
 });
 
+test("readHistory() puts nothing before an event that the ring has no room for", async () => {
+  const { read } = storeWith([20_000n, 600_000n, 985_000n], 10_000n);
+  const limits = { maxEvents: 1_000, maxBytes: 1_000 };
+  assert.deepEqual(await read({ limits }), { floor: 985_000n, revisions: [], size: 0 });
+});
+
 test("readHistory() keeps what it has where a store's older history breaks off", async () => {
   const { read } = storeWith([500_000n, 995_000n], 1n, 980_000n);
   assert.deepEqual(await read(), { floor: 990_000n, revisions: [995_000n], size: 1 });

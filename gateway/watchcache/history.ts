@@ -60,7 +60,7 @@ export async function readHistory(mark: Mark, options: HistoryOptions): Promise<
   if (!resume || !previousObject || hookConvert) return history;
   const { lastChange } = await client.currentRevision({ ...nobody, timeoutMs, signal: options.signal });
   // A quiet resource has no event to wait for.
-  let last = lastChange !== undefined && lastChange < mark.revision ? lastChange : mark.revision;
+  const last = lastChange !== undefined && lastChange < mark.revision ? lastChange : mark.revision;
   let oldest = 1n;
   while (history.floor > oldest && !enough.aborted) {
     const span = spanBefore(history, mark, limits);
@@ -72,7 +72,7 @@ export async function readHistory(mark: Mark, options: HistoryOptions): Promise<
     const read = await readPart(part, { ...options, signal: AbortSignal.any([options.signal, late]) }).catch(
       (error: unknown) => {
         // What has been read is whole up to the mark.
-        if (isFirst || error instanceof StoreLied) throw error;
+        if (isFirst || options.signal.aborted || error instanceof StoreLied) throw error;
         return undefined;
       },
     );
@@ -81,7 +81,7 @@ export async function readHistory(mark: Mark, options: HistoryOptions): Promise<
       if (read.oldest <= after) break;
     } else {
       history = joined(read.events, history, limits);
-      last = history.after(history.floor)?.[0]?.revision ?? last;
+      // What the ring has dropped would be a gap behind anything earlier.
       if (history.floor > after) break;
     }
     if (read.oldest > oldest) oldest = read.oldest;
@@ -93,10 +93,11 @@ export async function readHistory(mark: Mark, options: HistoryOptions): Promise<
 function spanBefore(history: Ring<FeedEvent>, mark: Mark, limits: RingLimits): bigint {
   const known = mark.revision - history.floor;
   if (known === 0n) return firstSpan;
+  if (history.size === 0) return known * BigInt(maxGrowth);
   const fullness = Math.max(history.size / limits.maxEvents, history.bytes / limits.maxBytes);
   if (fullness > nearlyFull) return 0n;
   // Further back it was about as busy.
-  const growth = fullness === 0 ? maxGrowth : Math.min(maxGrowth, 1 / fullness - 1);
+  const growth = Math.min(maxGrowth, 1 / fullness - 1);
   return (known * BigInt(Math.ceil(growth * 100))) / 100n;
 }
 
@@ -110,7 +111,7 @@ function joined(earlier: Ring<FeedEvent>, later: Ring<FeedEvent>, limits: RingLi
 interface Part {
   readonly after: bigint;
   readonly upTo: bigint;
-  /** The next event is at this revision, above `upTo` or not, or nothing happens before it. */
+  /** The last change of all, or where there is none to wait for: above `upTo` or not. */
   readonly last: bigint;
   readonly epoch: string;
 }
