@@ -46,6 +46,7 @@ test("parseGatewayConfig() fills in defaults, makes paths absolute and freezes",
     hostService: undefined,
     cluster: undefined,
     flowControl: { maxReadOnlyInFlight: 400, maxMutatingInFlight: 200 },
+    cache: { maxCopyBytes: 2 ** 30, maxHistoryBytes: 2 ** 26, maxTotalBytes: 3 * 2 ** 30 },
     stores: [{ name: "a", addresses: ["unix:/etc/a.sock"], protocol: "grpc", quarantine: false, tls: undefined }],
     descriptions: undefined,
     workers: 1,
@@ -54,6 +55,14 @@ test("parseGatewayConfig() fills in defaults, makes paths absolute and freezes",
   });
   assert.ok(Object.isFrozen(config.listen));
   assert.ok(Object.isFrozen(config.stores[0]));
+});
+
+test("parseGatewayConfig() takes limits of the cache, in bytes", () => {
+  const parse = (cache: string) => parseGatewayConfig(`${minimal}cache: ${cache}\n`, "/etc/annex.yaml").cache;
+  const given = parse("{ maxCopyBytes: 1000, maxHistoryBytes: 0 }");
+  assert.deepEqual(given, { maxCopyBytes: 1000, maxHistoryBytes: 0, maxTotalBytes: 3 * 2 ** 30 });
+  assert.throws(() => parse("{ maxTotalBytes: -1 }"), /cache\.maxTotalBytes: /);
+  assert.throws(() => parse("{ maxCopyBytes: 1Gi }"), /cache\.maxCopyBytes: expected number, received string/);
 });
 
 test("parseGatewayConfig() takes as many workers as there can be", () => {

@@ -175,6 +175,25 @@ const fields = z.strictObject({
       maxMutatingInFlight: z.int().min(1).default(200),
     })
     .prefault({}),
+  cache: z
+    .strictObject({
+      // One resource's objects: past it everything else would be crowded out. It is served uncached then.
+      maxCopyBytes: z
+        .int()
+        .min(0)
+        .default(1024 ** 3),
+      // One resource's recent events, with some 1.5 KB for each: 18,000 updates of objects of 1 KB.
+      maxHistoryBytes: z
+        .int()
+        .min(0)
+        .default(64 * 1024 ** 2),
+      // All of them together. A process holds objects about twice, and a pod of 8 GB has room for that.
+      maxTotalBytes: z
+        .int()
+        .min(0)
+        .default(3 * 1024 ** 3),
+    })
+    .prefault({}),
   stores: z
     .array(
       z
@@ -315,6 +334,8 @@ export interface GatewayConfig {
   /** Undefined: the host cluster is not asked. Its file undefined: the one that this pod runs in. */
   readonly cluster: { readonly kubeconfigFile: string | undefined } | undefined;
   readonly flowControl: { readonly maxReadOnlyInFlight: number; readonly maxMutatingInFlight: number };
+  /** What copies of resources may hold, of each process. */
+  readonly cache: { readonly maxCopyBytes: number; readonly maxHistoryBytes: number; readonly maxTotalBytes: number };
   readonly stores: readonly ConfiguredStore[];
   /** Undefined: descriptions are not kept. */
   readonly descriptions: { readonly folder: string } | undefined;
@@ -487,7 +508,7 @@ function faultText(issue: z.core.$ZodIssue): string {
 function absolute(data: z.infer<typeof document>, folder: string): GatewayConfig {
   const at = (path: string) => resolve(folder, path);
   const optional = (path: string | undefined) => (path === undefined ? undefined : at(path));
-  const { listen, authentication, authorization, cluster, flowControl, workers, shutdown, log } = data;
+  const { listen, authentication, authorization, cluster, flowControl, cache, workers, shutdown, log } = data;
   return {
     listen: {
       ...listen,
@@ -523,6 +544,7 @@ function absolute(data: z.infer<typeof document>, folder: string): GatewayConfig
     hostService: hostServiceOf(data.hostService, at),
     cluster: cluster && { kubeconfigFile: optional(cluster.kubeconfigFile) },
     flowControl,
+    cache,
     stores: data.stores.map(({ name, address, addresses = [], protocol, quarantine, tls }) => ({
       name,
       addresses: [...(address === undefined ? [] : [address]), ...addresses].map((one) =>

@@ -53,7 +53,7 @@ import { compileSchemaSteps, type Schema } from "./schema/schema.ts";
 import { createHandler } from "./server.ts";
 import { createStreamSeats, present, presentInSlices, type VerbTools } from "./verbs/verbs.ts";
 import { gatewayVersion } from "./version.ts";
-import { createWatchCache, type WatchCache } from "./watchcache/watchcache.ts";
+import { type CacheLimits, createWatchCache, type WatchCache } from "./watchcache/watchcache.ts";
 import type { HeldTicket, Siblings } from "./workers/workers.ts";
 
 /** Where the gateway listens by itself; TLS always. */
@@ -96,6 +96,8 @@ export interface GatewayOptions {
   readonly hostService?: HostServiceOptions;
   /** Requests at once. Default: kube-apiserver's numbers. */
   readonly flowControl?: { readonly maxReadOnlyInFlight: number; readonly maxMutatingInFlight: number };
+  /** What copies of resources may hold. Default: 1 GiB of objects and 64 MiB of history of each, 3 GiB in all. */
+  readonly cache?: CacheLimits;
   /** About how often a watch that asked for bookmarks gets one. Default: a minute, as kube-apiserver's. */
   readonly bookmarkEveryMs?: number;
   /** What else counts into the same figures, and ends with the gateway. Default: its own. */
@@ -160,6 +162,12 @@ const describedTimeoutMs = 10_000;
 const defaultBookmarkEveryMs = 60_000;
 /** kube-apiserver's own numbers. */
 const defaultFlowControl = { maxReadOnlyInFlight: 400, maxMutatingInFlight: 200 };
+/** See config.ts for the reasons. */
+const defaultCache: CacheLimits = {
+  maxCopyBytes: 1024 ** 3,
+  maxHistoryBytes: 64 * 1024 ** 2,
+  maxTotalBytes: 3 * 1024 ** 3,
+};
 /** As long as the longest ordinary request. */
 const defaultShutdown = { delaySeconds: 0, deadlineSeconds: 60 };
 
@@ -201,6 +209,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const schemaOf = (version: ResourceVersionDefinition) => schemas.get(version);
   const watchcache = createWatchCache({
     registry,
+    limits: options.cache ?? defaultCache,
     log,
     observe: (definition) => metrics.watches.copy(definition, registry.storeOf(definition)),
     quarantines: (definition) => registry.quarantines(definition),

@@ -136,6 +136,7 @@ export async function startGateway(
         : { hostService: { ...config.hostService, ...recordIn(config, clients) } }),
       descriptionFolder: config.descriptions?.folder,
       flowControl: config.flowControl,
+      cache: config.cache,
       shutdown: config.shutdown,
       siblings,
       metrics,

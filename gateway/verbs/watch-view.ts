@@ -8,7 +8,7 @@
 import type { ResourceVersionDefinition } from "../apimachinery/resource.ts";
 import { TurnMap } from "../apimachinery/turn-map.ts";
 import type { EventRenderer, EventType } from "../render/render.ts";
-import type { CachedObject, Feed, FeedEvent } from "../watchcache/watchcache.ts";
+import type { CachedObject, FeedEvent, WatchSource } from "../watchcache/watchcache.ts";
 import type { Selection } from "./selection.ts";
 import type { ObserveWatch } from "./verb-request.ts";
 
@@ -95,7 +95,7 @@ interface Held {
 }
 
 /** Views that are held, by what was asked for. */
-const held = new WeakMap<Feed, Map<string, Held>>();
+const held = new WeakMap<WatchSource, Map<string, Held>>();
 
 /**
  * Gives the view that others of this feed hold who asked for the same, or else this one.
@@ -104,7 +104,7 @@ const held = new WeakMap<Feed, Map<string, Held>>();
  * @returns the view, and how to let it go.
  */
 export function holdView(
-  feed: Feed,
+  feed: WatchSource,
   asked: readonly string[],
   own: WatchView,
 ): { readonly view: WatchView; release(): void } {

@@ -5,7 +5,7 @@ import { encodeJsonBytes } from "../apimachinery/json.ts";
 import type { ListOptions } from "../apimachinery/options.ts";
 import { definitionWith, versionWith } from "../apimachinery/resource.fixture.ts";
 import { compileTable } from "../render/render.ts";
-import type { CachedObject, Feed, FeedEvent, Subscriber } from "../watchcache/watchcache.ts";
+import type { CachedObject, FeedEvent, Subscriber, WatchSource } from "../watchcache/watchcache.ts";
 import type { VerbRequest, VerbTools } from "./verb-request.ts";
 import { watch } from "./watch.ts";
 
@@ -59,13 +59,12 @@ async function startWatch(objects: readonly CachedObject[], sink: ByteSink, as: 
   const counted: (number | "terminated")[] = [];
   const feed = {
     revision: 7n,
-    ready: async () => {},
-    state: () => ({ objects: { values: () => objects.values() } }),
+    initial: () => ({ revision: 7n, objects: objects.values() }),
     subscribe: (_after: bigint, subscriber: Subscriber) => {
       subscribers.push(subscriber);
       return () => {};
     },
-  } as unknown as Feed;
+  } as unknown as WatchSource;
   const definition = definitionWith();
   const request = {
     info: { namespace: "ns", name: "" },
@@ -77,7 +76,7 @@ async function startWatch(objects: readonly CachedObject[], sink: ByteSink, as: 
   } as unknown as VerbRequest;
   const tabulate = async () => await Promise.withResolvers().promise;
   const tools = {
-    watchcache: { feed: () => feed },
+    watchcache: { source: async () => ({ feed, release: () => {} }) },
     registry: { client: () => ({ hooks: { tabulate } }) },
     columnsOf: () => compileTable([]),
     random: () => 0,

@@ -13,9 +13,16 @@ import { formatGroupVersion } from "../apimachinery/gvk.ts";
 import type { ByteSink, HttpAnswer } from "../apimachinery/http.ts";
 import type { ListOptions } from "../apimachinery/options.ts";
 import type { ServedResource } from "../apimachinery/resource.ts";
-import { StatusError, unknownError } from "../apimachinery/status.ts";
+import { internalError, StatusError, unknownError } from "../apimachinery/status.ts";
 import { eventRenderer } from "../render/render.ts";
-import type { CachedObject, Feed, FeedEvent, Subscriber } from "../watchcache/watchcache.ts";
+import type {
+  CachedObject,
+  FeedEvent,
+  Initial,
+  OpenSource,
+  Subscriber,
+  WatchSource,
+} from "../watchcache/watchcache.ts";
 import { sightOf } from "./ownership.ts";
 import { keyRange, parseSelection } from "./selection.ts";
 import { isTabulated, tabulate } from "./tabulate.ts";
@@ -41,11 +48,9 @@ interface Start {
   /** Deliver changes after this revision. */
   readonly after: bigint;
   /** Objects to show as ADDED before anything else. */
-  readonly initial: Iterator<CachedObject>;
+  readonly initial: Pick<Initial, "objects" | "more">;
   /** Whether the end of the initial objects is marked with a bookmark. */
   readonly mark: boolean;
-  /** Revision up to which the feed must have come before the mark is sent. */
-  readonly markAt: bigint;
 }
 
 /**
@@ -61,19 +66,7 @@ export async function watch(request: VerbRequest, tools: VerbTools, given: ListO
   const selection = isOfLists ? { ...selected, matches: () => false } : selected;
   const options = isOfLists ? { ...given, allowWatchBookmarks: false } : given;
   const asked = parseRevision(options.resourceVersion);
-  const { definition } = request.resource;
-  // What a read shows depends on who asks: then nobody shares the stream.
-  const feed = definition.perUserReads
-    ? tools.watchcache.ownFeed(definition, callOf(request), asked)
-    : tools.watchcache.feed(definition);
-  const release = definition.perUserReads ? closing(feed) : doNothing;
-  let begun: Awaited<ReturnType<typeof begin>>;
-  try {
-    begun = await begin(feed, request, tools, options, asked);
-  } catch (error) {
-    release();
-    throw error;
-  }
+  const begun = await begin(request, tools, options, asked);
   const { form, info, resource, includeObject } = request;
   const view = new WatchView({
     ...{ selection, version: resource.version, observe: tools.observeWatch(resource) },
@@ -85,12 +78,13 @@ export async function watch(request: VerbRequest, tools: VerbTools, given: ListO
     longRunning: true,
     body: {
       start(sink) {
-        sink.onClose(release);
         if ("status" in begun) {
           sink.write([view.renderer.error(begun.status.status)]);
           sink.end();
           return;
         }
+        const { feed, release } = begun.source;
+        sink.onClose(release);
         const { name: version } = resource.version;
         const { labelSelector, fieldSelector } = options;
         const asked = [version, view.renderer.sharedKey, info.namespace, info.name, labelSelector, fieldSelector];
@@ -111,8 +105,6 @@ export async function watch(request: VerbRequest, tools: VerbTools, given: ListO
   };
 }
 
-/** Not made in `watch`: a closure of it that an open watch keeps would keep the whole request. */
-const closing = (feed: Feed) => () => feed.close();
 const doNothing = (): void => {};
 
 function parseRevision(text: string): bigint | undefined {
@@ -126,23 +118,41 @@ function parseRevision(text: string): bigint | undefined {
 
 /** Finds where to begin. What fails once the stream is due is given back, to be told as an event. */
 async function begin(
-  feed: Feed,
   request: VerbRequest,
   tools: VerbTools,
   options: ListOptions,
   asked: bigint | undefined,
-): Promise<Start | { status: StatusError }> {
-  const sendInitial = options.sendInitialEvents;
-  const mark = sendInitial === true && options.allowWatchBookmarks;
-  const isAny = asked === 0n;
+): Promise<(Start & { readonly source: OpenSource }) | { readonly status: StatusError }> {
   // Its time was over before it began.
   if ((options.timeoutSeconds ?? 0) < 0) return { status: lateStatus };
+  let source: OpenSource;
   try {
-    await feed.ready(request.signal);
+    source = await tools.watchcache.source(request.resource.definition, { caller: callOf(request), after: asked });
   } catch (error) {
     if (error instanceof StatusError && error.status.code === 410) return { status: error };
     throw error;
   }
+  try {
+    const start = await startIn(source.feed, request, tools, options, asked);
+    if (!("status" in start)) return { ...start, source };
+    source.release();
+    return start;
+  } catch (error) {
+    source.release();
+    throw error;
+  }
+}
+
+async function startIn(
+  feed: WatchSource,
+  request: VerbRequest,
+  tools: VerbTools,
+  options: ListOptions,
+  asked: bigint | undefined,
+): Promise<Start | { readonly status: StatusError }> {
+  const sendInitial = options.sendInitialEvents;
+  const mark = sendInitial === true && options.allowWatchBookmarks;
+  const isAny = asked === 0n;
   const { definition } = request.resource;
   if (asked === undefined) {
     // "Now" means every write that was acknowledged before this request.
@@ -161,19 +171,13 @@ async function begin(
   // Who has listed at the store is ahead of the next poll, whose deletes have the lowest revisions there are.
   if (definition.polledWatchMs > 0 && asked !== undefined) await feed.reach(asked);
   const isFromNow = sendInitial === false && (asked === undefined || isAny);
-  if (isFromNow) return { after: feed.revision, initial: none(), mark: false, markAt: 0n };
-  if (asked === undefined || isAny || sendInitial === true) {
-    return { after: feed.revision, initial: initialObjects(feed, request), mark, markAt: feed.revision };
-  }
-  return { after: asked, initial: none(), mark: false, markAt: 0n };
+  if (isFromNow) return { after: feed.revision, initial: nothing, mark: false };
+  if (asked !== undefined && !isAny && sendInitial !== true) return { after: asked, initial: nothing, mark: false };
+  const initial = await feed.initial(keyRange(request), request.info.namespace);
+  return { after: initial.revision, initial, mark };
 }
 
-/** The objects that the URL is about, in order, of the state of now: later changes don't touch it. */
-function initialObjects(feed: Feed, request: VerbRequest): Iterator<CachedObject> {
-  return feed.state()?.objects.values(keyRange(request)) ?? none();
-}
-
-function* none(): Generator<never, void, undefined> {}
+const nothing: Pick<Initial, "objects" | "more"> = { objects: [].values() };
 
 /** When bookmarks come, and the end if the client didn't say. */
 type Pace = Pick<VerbTools, "random" | "bookmarkEveryMs">;
@@ -181,10 +185,11 @@ type Pace = Pick<VerbTools, "random" | "bookmarkEveryMs">;
 /** One watch that streams. */
 class Watch implements Subscriber {
   readonly #sink: ByteSink;
-  readonly #feed: Feed;
+  readonly #feed: WatchSource;
   readonly #view: WatchView;
   readonly #frames: WatchFrames;
   readonly #start: Start;
+  #initial: Iterator<CachedObject>;
   readonly #resource: ServedResource;
   readonly #timers: NodeJS.Timeout[] = [];
   /** Up to this revision the client has been told all. */
@@ -198,6 +203,7 @@ class Watch implements Subscriber {
     this.#view = view;
     this.#frames = frames;
     this.#start = start;
+    this.#initial = start.initial.objects;
     this.#resource = resource;
     this.#sent = start.after;
   }
@@ -231,7 +237,7 @@ class Watch implements Subscriber {
 
   /** Shows the initial objects as fast as the client reads; only then does it follow the feed. */
   #sendInitial(): void {
-    const { initial, mark, markAt } = this.#start;
+    const initial = this.#initial;
     for (let isDone = false; !isDone; ) {
       for (let [shown, bytes] = [0, 0]; !isDone && shown < initialBatch && bytes < initialBatchBytes; ) {
         const next = initial.next();
@@ -247,7 +253,26 @@ class Watch implements Subscriber {
         return;
       }
     }
-    if (mark) this.#sendBookmark(markAt, initialEventsEnd);
+    const { more } = this.#start.initial;
+    if (more === undefined) this.#endInitial();
+    else void this.#sendMore(more);
+  }
+
+  /** Shows what the store has yet to give of the initial objects. */
+  async #sendMore(more: NonNullable<Initial["more"]>): Promise<void> {
+    try {
+      const next = await more();
+      if (this.#sink.closed) return;
+      if (next === undefined) return this.#endInitial();
+      this.#initial = next;
+      this.#sendInitial();
+    } catch (error) {
+      this.end(error instanceof StatusError ? error : internalError("the initial objects can't be shown"));
+    }
+  }
+
+  #endInitial(): void {
+    if (this.#start.mark) this.#sendBookmark(this.#start.after, initialEventsEnd);
     this.#follow();
   }
 
@@ -301,7 +326,7 @@ class Watch implements Subscriber {
 /** What a watch streams, and where. */
 interface WatchOptions {
   readonly sink: ByteSink;
-  readonly feed: Feed;
+  readonly feed: WatchSource;
   readonly view: WatchView;
   readonly frames: WatchFrames;
   readonly start: Start;

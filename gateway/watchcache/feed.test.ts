@@ -3,8 +3,9 @@ import { test } from "node:test";
 import { definitionWith, versionWith } from "../apimachinery/resource.fixture.ts";
 import type { StatusError } from "../apimachinery/status.ts";
 import type { ResourceClient, StoredObject, StoreEvent, WatchFrame } from "../registry/registry.ts";
-import { createFeed, type FeedOptions } from "./feed.ts";
+import { createFeed, type FeedOptions, type Subscriber } from "./feed.ts";
 import type { FeedEvent } from "./feed-event.ts";
+import { createMemory } from "./memory.ts";
 
 const capabilities = { ...definitionWith().capabilities, previousObject: false };
 const definition = definitionWith({ versions: [versionWith()], capabilities });
@@ -36,7 +37,8 @@ function feedOver(items: readonly StoredObject[], maxCopyBytes: number, given: P
     received: (events: number) => told.push(`received ${events}`),
     lied: () => told.push("lied"),
   };
-  const feed = createFeed({ definition, client, presenter, observe, log, maxCopyBytes, ...given });
+  const holding = createMemory({ maxCopyBytes, maxHistoryBytes: 1e6, maxTotalBytes: 1e9 })();
+  const feed = createFeed({ definition, client, presenter, observe, log, holding, ...given });
   return { feed, logged, tell, told };
 }
 
@@ -52,10 +54,10 @@ test("createFeed() keeps no copy that is too large from the start", async (t) =>
   await assert.rejects(feed.ready(new AbortController().signal), isUnavailable);
   await assert.rejects(feed.ready(new AbortController().signal), isUnavailable);
   assert.equal(feed.state(), undefined);
-  assert.deepEqual(logged, ["the copy is given up for its size; reads go to the store"]);
+  assert.deepEqual(logged, ["the copy is given up for its size; reads and watches go to the store"]);
 });
 
-test("createFeed() gives up a copy that grows too large, and ends its watches with 503", async (t) => {
+test("createFeed() gives up a copy that grows too large, and ends its watches without an error", async (t) => {
   const { feed, tell, told } = feedOver([object("a", 1n, 600)], 1_000);
   t.after(() => feed.close());
   await feed.ready(new AbortController().signal);
@@ -65,8 +67,8 @@ test("createFeed() gives up a copy that grows too large, and ends its watches wi
     feed.subscribe(10n, { events: () => {}, progress: () => {}, end: resolve });
   });
   tell([{ type: "put", object: object("b", 11n, 600) }]);
-  const status = await ended;
-  assert.ok(status !== undefined && isUnavailable(status));
+  assert.equal(await ended, undefined);
+  assert.throws(() => feed.subscribe(11n, { events: () => {}, progress: () => {}, end: () => {} }), isUnavailable);
   assert.equal(feed.state(), undefined);
   assert.equal(feed.isFollowing, false);
   assert.deepEqual(told, ["filled 1", "received 1"]);
@@ -78,6 +80,50 @@ test("createFeed() gives up a copy that grows too large, and ends its watches wi
     historyBytes: 0,
     historySeconds: 0,
   });
+});
+
+test("createFeed() fills a copy again that was too large, says so once, and follows when it fits", async (t) => {
+  let items = [object("a", 1n, 600), object("b", 2n, 600)];
+  let lists = 0;
+  const client = {
+    async list() {
+      lists++;
+      return { items, revision: 10n, epoch: "e", continueToken: new Uint8Array(), remaining: undefined };
+    },
+    async *watch({ signal }: { signal: AbortSignal }): AsyncGenerator<WatchFrame> {
+      yield { frame: "started", revision: 10n, epoch: "e", oldestResumable: 0n };
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    },
+  } as unknown as ResourceClient;
+  const { feed, logged } = feedOver([], 1_000, { client, refillMs: 1 });
+  t.after(() => feed.close());
+  while (lists < 3) {
+    await assert.rejects(feed.ready(new AbortController().signal), isUnavailable);
+    await eventTurn();
+  }
+  assert.equal(feed.isOverLimit, true);
+  items = items.slice(0, 1);
+  while (feed.isOverLimit) await eventTurn();
+  await feed.ready(new AbortController().signal);
+  assert.equal(feed.state()?.objects.size, 1);
+  assert.deepEqual(logged, [
+    "the copy is given up for its size; reads and watches go to the store",
+    "the copy is kept again",
+  ]);
+});
+
+test("createFeed() takes no subscriber that would miss what happens until its copy is filled again", async (t) => {
+  const { feed, tell } = feedOver([object("a", 1n, 600)], 10_000);
+  t.after(() => feed.close());
+  await feed.ready(new AbortController().signal);
+  const none: Subscriber = { events: () => {}, progress: () => {}, end: () => {} };
+  const lost = new Promise((resolve) => feed.subscribe(10n, { ...none, end: resolve }));
+  tell([{ type: "put", object: object("b", 9n, 600) }]);
+  await lost;
+  assert.throws(
+    () => feed.subscribe(10n, none),
+    ({ status }: StatusError) => status.code === 410,
+  );
 });
 
 test("createFeed() has each state between changes that came together", async (t) => {

@@ -2,9 +2,9 @@
  * One resource's change feed: the copy of its objects, the ring of its events, its subscribers.
  *
  * States: `filling` (list, then watch after the list's mark), `following` (frames arrive),
- * `broken` (the store is away: subscribers stay, the feed resumes where it was), `given up` (the copy
- * passed its limit, or the store lied and lies are final: 503), `closed`. Only lost history, a new epoch or a store that
- * lies ends all subscribers with 410; only closing ends them without an error.
+ * `broken` (the store is away: subscribers stay, the feed resumes where it was), `over limit` (nothing is kept; it is
+ * filled anew after a pause), `quarantined` (the store lied and lies are final: 503), `closed`. Lost history, a new epoch
+ * and a store that lies end all subscribers with 410; passing the limit and closing end them without an error.
  */
 import { pause } from "../apimachinery/pause.ts";
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
@@ -30,7 +30,8 @@ import { type FeedEvent, feedEventMaker, keyOf } from "./feed-event.ts";
 import { assertEpochStart, assertMark, assertNext, assertProgress, StoreLied } from "./guard.ts";
 import { type Mark, nobody, readHistory } from "./history.ts";
 import { compareKeys } from "./key-order.ts";
-import { KeyTree } from "./key-tree.ts";
+import { type KeyRange, KeyTree } from "./key-tree.ts";
+import { CopyTooLarge, type Holding } from "./memory.ts";
 import { createPulse, polledWatch } from "./polled-watch.ts";
 import { Ring } from "./ring.ts";
 import { type State, States, stateAfter } from "./states.ts";
@@ -44,32 +45,50 @@ export interface Subscriber {
   end(status: StatusError | undefined): void;
 }
 
-/** One resource's feed. */
-export interface Feed {
+/** What a watch shows before anything changes. */
+export interface Initial {
+  /** Whose state the objects are. */
+  readonly revision: bigint;
+  /** In the order of their keys; more of them than were asked for, maybe. */
+  readonly objects: Iterator<CachedObject>;
+  /** Gives those that follow; undefined: there are no more. Left out: these were all. */
+  readonly more?: () => Promise<Iterator<CachedObject> | undefined>;
+}
+
+/** What a watch is served from. */
+export interface WatchSource {
   /**
-   * Resolves when the copy is filled. @throws StatusError 429 if the store is away, or filling takes too long;
+   * Resolves when it can be used. @throws StatusError 429 if the store is away, or filling a copy takes too long;
    *   what else it was told.
    */
   ready(signal: AbortSignal): Promise<void>;
-  /** The revision up to which the copy is complete. */
+  /** The revision up to which it is complete. */
   readonly revision: bigint;
-  /** Waits until the copy has reached a revision. @throws StatusError 504 after three seconds. */
+  /** Waits until it has reached a revision. @throws StatusError 504 after three seconds. */
   reach(revision: bigint): Promise<void>;
+  /** Gives the objects of now, in a range of keys of the copy, or a namespace (`""`: all). */
+  initial(range: KeyRange, namespace: string): Initial | Promise<Initial>;
+  /**
+   * Delivers what came after `after`, at once from the ring and then as it comes.
+   * @throws StatusError 410 if history before it is gone.
+   */
+  subscribe(after: bigint, subscriber: Subscriber): () => void;
+}
+
+/** One resource's feed. */
+export interface Feed extends WatchSource {
   /** Waits the same way, but not longer than told. @returns whether it was reached. */
   reachWithin(revision: bigint, timeoutMs: number): boolean | Promise<boolean>;
   /** What is kept now, and in which state. */
   figures(): FeedFigures;
   /** Whether the store is being followed: false while it is away, and before the copy is filled. */
   readonly isFollowing: boolean;
+  /** Whether its copy passed a limit: the store must be asked for all. */
+  readonly isOverLimit: boolean;
   /** The copy as of `revision`; undefined until it is filled. */
   state(): State | undefined;
   /** The copy as it was at a revision, not above `revision`; undefined if that is no longer known. */
   stateAt(revision: bigint): State | undefined;
-  /**
-   * Delivers what came after `after`, at once from the ring and then as it comes.
-   * @throws StatusError 410 if history before it is gone.
-   */
-  subscribe(after: bigint, subscriber: Subscriber): () => void;
   close(): void;
 }
 
@@ -119,8 +138,9 @@ export interface FeedOptions {
   readonly presenter: Presenter;
   /** Undefined: the gateway's own feed, for everybody. */
   readonly own?: OwnFeed;
-  /** Bytes of objects, as they lie in the store. Past it the copy is given up. Default 1 GiB. */
-  readonly maxCopyBytes?: number;
+  readonly holding: Holding;
+  /** First pause, in ms, before a copy that was too large is filled again; each is twice as long as the one before. Default: a minute. */
+  readonly refillMs?: number;
   readonly observe?: ObserveFeed | undefined;
   /** Asked when the store lied: whether nothing is believed from it any more. Default: it is read anew. */
   readonly isLieFinal?: () => boolean;
@@ -129,12 +149,13 @@ export interface FeedOptions {
   readonly log: Log;
 }
 
-/** History: kube-apiserver's largest ring, and bytes so that a resource of 1 MB objects stays small. */
-const ringLimits = { maxEvents: 102_400, maxBytes: 64 * 1024 * 1024 };
-/** Bytes of one resource's copy, unless told otherwise: past it everything else would be crowded out. */
-const defaultMaxCopyBytes = 1024 * 1024 * 1024;
+/** Events of one resource's history: kube-apiserver's largest. */
+const maxEvents = 102_400;
 /** Nothing but fewer objects helps, which takes its time. */
 const tooLargeRetrySeconds = 30;
+/** Pauses before a copy that was too large is filled again: each try reads up to the limit, so they grow from a minute to an hour. */
+const minRefillMs = 60_000;
+const maxRefillMs = 3_600_000;
 /** A store that began anew is told what was shown when it is next asked for its description: longer than that takes. */
 const epochPatienceMs = 4_000;
 /** A store that lies goes on lying until somebody mends it. */
@@ -150,11 +171,6 @@ const maxBackoffMs = 2_000;
 const fillPage = 500;
 /** A page, or the history before it, that takes longer has failed. */
 const fillCallMs = 30_000;
-/** The copy passed its limit. */
-class CopyTooLarge extends Error {
-  override readonly name = "CopyTooLarge";
-}
-
 /** See polled-watch.ts. */
 interface Blur {
   readonly from: bigint;
@@ -168,9 +184,10 @@ interface Waiter {
 
 /** Creates a feed and starts to fill it. */
 export function createFeed(options: FeedOptions): Feed {
-  const { definition, client, presenter, own, observe, log, maxCopyBytes = defaultMaxCopyBytes } = options;
+  const { definition, client, presenter, own, observe, log, holding } = options;
   const { isLieFinal = () => false, now = () => performance.now() } = options;
   const make = feedEventMaker(presenter);
+  const ringLimits = { maxEvents, maxBytes: holding.limits.maxHistoryBytes };
   const about = { resource: definition.plural, group: definition.group };
   const stop = new AbortController();
   const subscribers = new Set<Subscriber>();
@@ -196,6 +213,7 @@ export function createFeed(options: FeedOptions): Feed {
     let backoffMs = minBackoffMs;
     /** It lied, and has told nothing since that can be believed. */
     let isDoubted = false;
+    let { refillMs = minRefillMs } = options;
     while (!stop.signal.aborted) {
       try {
         if (!filled) await fill();
@@ -213,8 +231,13 @@ export function createFeed(options: FeedOptions): Feed {
         isFollowing = false;
         if (stop.signal.aborted) return;
         if (error instanceof CopyTooLarge) {
-          log.error({ ...about, maxCopyBytes }, "the copy is given up for its size; reads go to the store");
-          return giveUp("over_limit", refusal("over_limit"));
+          noteTooLarge(error);
+          // Who watches goes on at the store, as after any end.
+          giveUp("over_limit", own === undefined ? undefined : refusal("over_limit"));
+          if (own !== undefined) return;
+          await pause(refillMs, stop.signal);
+          refillMs = Math.min(refillMs * 2, maxRefillMs);
+          continue;
         }
         if (error instanceof StoreLied && isLieFinal()) {
           noteLie(error, "the resource is quarantined");
@@ -241,6 +264,12 @@ export function createFeed(options: FeedOptions): Feed {
     if (!(error instanceof StoreLied)) return undefined;
     noteLie(error, "its copy is filled again");
     return expired("The store told what can't be true.");
+  }
+
+  /** Once, however often it is tried again. */
+  function noteTooLarge({ message }: CopyTooLarge): void {
+    if (givenUp === "over_limit") return;
+    log.error({ ...about, limit: message }, "the copy is given up for its size; reads and watches go to the store");
   }
 
   function noteLie({ message }: StoreLied, next: string): void {
@@ -270,7 +299,7 @@ export function createFeed(options: FeedOptions): Feed {
         found.set(keyOf(item), make.object(item));
         bytes += item.json.length;
       }
-      if (bytes > maxCopyBytes) throw new CopyTooLarge();
+      holding.assertFits(bytes, 0);
       continueToken = page.continueToken;
     } while (continueToken.length > 0);
     holdEpochStart(mark);
@@ -285,10 +314,13 @@ export function createFeed(options: FeedOptions): Feed {
     objects = KeyTree.fromSorted([...found].sort(([a], [b]) => compareKeys(a, b)));
     copyBytes = 0;
     for (const object of found.values()) copyBytes += object.stored.json.length;
+    holding.hold(copyBytes, history.bytes);
     states.restart({ revision, objects });
     ring = history;
     blurs = [];
     filled = true;
+    if (givenUp !== undefined) log.info(about, "the copy is kept again");
+    givenUp = undefined;
     observe?.filled(found.size);
     settleReady(undefined);
     settleWaiters();
@@ -338,6 +370,7 @@ export function createFeed(options: FeedOptions): Feed {
   /** @param onHeld is given each frame that can be believed. */
   async function follow(onHeld: (frame: WatchFrame) => void): Promise<void> {
     for await (const frame of frames()) {
+      if (stop.signal.aborted) return;
       switch (frame.frame) {
         case "started":
           if (frame.epoch !== epoch) throw expired("The store began a new epoch.");
@@ -378,7 +411,7 @@ export function createFeed(options: FeedOptions): Feed {
     observe?.received(events.length);
     for (const subscriber of [...subscribers]) tell(subscriber, events);
     settleWaiters();
-    if (copyBytes > maxCopyBytes) throw new CopyTooLarge();
+    holding.hold(copyBytes, ring.bytes);
   }
 
   /** Whoever can't show what changed ends alone: the copy has it already, so nobody would be told of it again. */
@@ -407,12 +440,13 @@ export function createFeed(options: FeedOptions): Feed {
     endAll(status);
   }
 
-  /** Keeps nothing any more, until the resource is described anew or the gateway starts again. */
-  function giveUp(why: GivenUp, toWatches: StatusError): void {
+  /** Keeps nothing any more, until the resource is described anew, the gateway starts again, or a copy fits. */
+  function giveUp(why: GivenUp, toWatches: StatusError | undefined): void {
     givenUp = why;
     filled = false;
     objects = KeyTree.empty();
     copyBytes = 0;
+    holding.release();
     states.restart({ revision, objects });
     ring = emptyHistory(revision);
     endAll(toWatches);
@@ -503,14 +537,20 @@ export function createFeed(options: FeedOptions): Feed {
     get isFollowing() {
       return isFollowing;
     },
+    get isOverLimit() {
+      return givenUp === "over_limit";
+    },
     state: () => (filled ? { revision, objects } : undefined),
     stateAt(at) {
       const state = filled && at <= revision && !isBlurred(at) ? states.at(at) : undefined;
       const later = state && ring.after(state.revision, at);
       return state && later && stateAfter(state, later);
     },
+    initial: (range) => ({ revision, objects: objects.values(range) }),
     subscribe(after, subscriber) {
       const missed = isBlurred(after) ? undefined : ring.after(after);
+      // It was while its initial objects were read that the copy went: those in between would be missed.
+      if (!filled) throw givenUp === undefined ? expired("The store's history is gone.") : refusal(givenUp);
       if (missed === undefined) throw expired(`too old resource version: ${after} (${ring.floor})`);
       subscribers.add(subscriber);
       if (missed.length > 0) subscriber.events(missed);
@@ -518,6 +558,7 @@ export function createFeed(options: FeedOptions): Feed {
     },
     close() {
       stop.abort();
+      holding.release();
       own?.onClose();
       settleReady(serviceUnavailable("the resource is no longer served", 1));
       endAll(undefined);

@@ -10,31 +10,43 @@
  */
 import { after, isPromise } from "../apimachinery/promise.ts";
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
+import { tooManyRequests } from "../apimachinery/status.ts";
 import type { CallContext, ObjectKey, ReadAt, Registry, StoredObject } from "../registry/registry.ts";
 import type { Presenter } from "./cached-object.ts";
-import { createFeed, type Feed, type FeedFigures, type FeedOptions, type ObserveFeed, quarantined } from "./feed.ts";
+import { canBeDirect, createDirectFeed } from "./direct-feed.ts";
+import {
+  createFeed,
+  type Feed,
+  type FeedFigures,
+  type FeedOptions,
+  type ObserveFeed,
+  quarantined,
+  type WatchSource,
+} from "./feed.ts";
 import { keyOf } from "./feed-event.ts";
 import { nobody } from "./history.ts";
 import { JoinedItems } from "./joined-items.ts";
+import { type CacheLimits, createMemory } from "./memory.ts";
 import { type AskHead, createSharedHead } from "./shared-head.ts";
 import type { State } from "./states.ts";
 
 export type { CachedObject, Presenter } from "./cached-object.ts";
-export type { Feed, FeedFigures, ObserveFeed, Subscriber } from "./feed.ts";
+export type { FeedFigures, Initial, ObserveFeed, Subscriber, WatchSource } from "./feed.ts";
 export { type FeedEvent, keyOf } from "./feed-event.ts";
 export { compareKeys } from "./key-order.ts";
 export type { KeyRange, KeyTree } from "./key-tree.ts";
+export type { CacheLimits } from "./memory.ts";
 export type { State } from "./states.ts";
 
 /** The feeds of all resources. */
 export interface WatchCache {
-  /** Gives the feed of a resource that is served, starting it if need be. */
-  feed(definition: ResourceDefinition): Feed;
   /**
-   * Gives a feed of what this user is shown, for a watch of its own: whoever asks for it closes it.
-   * It can be resumed after `after`, if the store can read that state. Undefined, and 0: it begins now.
+   * Gives what a watch is served from, once that is ready: the feed of all, or one of its own where the answer
+   * depends on who asks, or the resource is too large to be kept.
+   * @throws StatusError 429 if it can't be ready in time, or there are too many feeds of one watch;
+   *   503 for a resource that is too large, of a store that can't serve it without a copy; what else it was told.
    */
-  ownFeed(definition: ResourceDefinition, caller: CallContext, after: bigint | undefined): Feed;
+  source(definition: ResourceDefinition, start: WatchStart): Promise<OpenSource>;
   /**
    * Gives the copy in a state that is as fresh as asked; undefined: the store must be asked.
    * @throws StatusError 504 for a revision that isn't reached in three seconds, and what asking the
@@ -58,6 +70,20 @@ export interface WatchCache {
   close(): void;
 }
 
+/** Who watches, and from where. */
+export interface WatchStart {
+  readonly caller: CallContext;
+  /** Undefined, and 0: from now. Another revision is resumed from, if what there is reaches back so far. */
+  readonly after: bigint | undefined;
+}
+
+/** What a watch is served from while it is open. */
+export interface OpenSource {
+  readonly feed: WatchSource;
+  /** Ends it where it is the watch's own. */
+  release(): void;
+}
+
 /** Is told what happens to one resource's feed and the reads from it. */
 export interface ObserveCopy extends ObserveFeed {
   /** A read waited until the copy was fresh enough, or gave up. */
@@ -69,6 +95,7 @@ export interface ObserveCopy extends ObserveFeed {
 /** What the cache is made with. */
 export interface WatchCacheOptions extends Pick<FeedOptions, "log"> {
   readonly registry: Registry;
+  readonly limits: CacheLimits;
   /** Turns a resource's stored objects into what clients see. */
   readonly presenterOf: (definition: ResourceDefinition) => Presenter;
   /** Gives who is told of a resource. Default: nobody. */
@@ -82,6 +109,10 @@ const headTimeoutMs = 30_000;
 /** How long a read of the latest state waits for the copy before it asks the store: the copy is near, or broken. */
 const freshWaitMs = 1_000;
 
+/** Feeds of one watch: each is a stream of its store, whose changes are decoded for nobody else. */
+const maxOwnFeeds = 1_024;
+const tooManyRetrySeconds = 5;
+
 /** What is kept of one resource. */
 interface Entry {
   readonly feed: Feed;
@@ -92,8 +123,10 @@ interface Entry {
 /** Creates the cache. A feed whose resource goes away, or is described anew, ends with its watches. */
 export function createWatchCache(options: WatchCacheOptions): WatchCache {
   const { registry, presenterOf, log } = options;
+  const openHolding = createMemory(options.limits);
   const entries = new Map<ResourceDefinition, Entry>();
-  const own = new Map<Feed, ResourceDefinition>();
+  /** Feeds of one watch. */
+  const own = new Map<{ close(): void }, ResourceDefinition>();
   /** Until they are described anew. */
   const disbelieved = new WeakSet<ResourceDefinition>();
   const stopListening = registry.onChange((table) => {
@@ -112,16 +145,22 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
     return true;
   };
 
+  function feedOptions(definition: ResourceDefinition): FeedOptions {
+    return {
+      ...{ definition, log, client: registry.client(definition), presenter: presenterOf(definition) },
+      ...{ observe: options.observe?.(definition), isLieFinal: isLieFinal(definition), holding: openHolding() },
+    };
+  }
+
   function entryOf(definition: ResourceDefinition): Entry {
     let entry = entries.get(definition);
     if (entry === undefined) {
       const client = registry.client(definition);
       const never = new AbortController().signal;
       const observe = options.observe?.(definition);
-      const feedOptions = { definition, client, presenter: presenterOf(definition), observe, log };
       entry = {
         observe,
-        feed: createFeed({ ...feedOptions, isLieFinal: isLieFinal(definition) }),
+        feed: createFeed(feedOptions(definition)),
         askHead: createSharedHead(() => client.currentRevision({ ...nobody, timeoutMs: headTimeoutMs, signal: never })),
       };
       entries.set(definition, entry);
@@ -129,20 +168,65 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
     return entry;
   }
 
+  /** Makes a feed for one watch ready. @param create is given what is to be called when it is closed. */
+  async function ownSource<F extends WatchSource & { close(): void }>(
+    definition: ResourceDefinition,
+    { signal }: CallContext,
+    create: (onClose: () => void) => F,
+  ): Promise<OpenSource> {
+    if (own.size >= maxOwnFeeds)
+      throw tooManyRequests(
+        `too many watches of ${definition.plural} and others that can't share a stream`,
+        tooManyRetrySeconds,
+      );
+    const feed: F = create(() => own.delete(feed));
+    own.set(feed, definition);
+    try {
+      await feed.ready(signal);
+    } catch (error) {
+      feed.close();
+      throw error;
+    }
+    return { feed, release: () => feed.close() };
+  }
+
+  /** Serves a watch from a copy for its user alone. */
+  async function userSource(definition: ResourceDefinition, { caller, after = 0n }: WatchStart): Promise<OpenSource> {
+    const startAt = after === 0n || !definition.capabilities.exactRead ? undefined : after;
+    return await ownSource(definition, caller, (onClose) =>
+      createFeed({ ...feedOptions(definition), own: { caller, startAt, onClose } }),
+    );
+  }
+
+  /** Serves a watch without a copy. */
+  async function directSource(definition: ResourceDefinition, caller: CallContext): Promise<OpenSource> {
+    const { client, presenter, observe, isLieFinal } = feedOptions(definition);
+    return await ownSource(definition, caller, (onClose) =>
+      createDirectFeed({
+        ...{ definition, client, presenter, log, onClose },
+        onLie(error) {
+          observe?.lied();
+          isLieFinal?.();
+          log.error(
+            { resource: definition.plural, group: definition.group, error: error.message },
+            "the store told what can't be true; a watch of its own ends",
+          );
+        },
+      }),
+    );
+  }
+
   return {
-    feed: (definition) => entryOf(definition).feed,
-    ownFeed(definition, caller, after = 0n) {
-      const client = registry.client(definition);
-      const startAt = after === 0n || !definition.capabilities.exactRead ? undefined : after;
-      const onClose = () => own.delete(feed);
-      const presenter = presenterOf(definition);
-      const observe = options.observe?.(definition);
-      const feed: Feed = createFeed({
-        ...{ definition, client, presenter, observe, log, own: { caller, startAt, onClose } },
-        isLieFinal: isLieFinal(definition),
-      });
-      own.set(feed, definition);
-      return feed;
+    async source(definition, start) {
+      if (definition.perUserReads) return await userSource(definition, start);
+      const { feed } = entryOf(definition);
+      try {
+        await feed.ready(start.caller.signal);
+      } catch (error) {
+        if (!feed.isOverLimit || !canBeDirect(definition)) throw error;
+        return await directSource(definition, start.caller);
+      }
+      return { feed, release: doNothing };
     },
     read(definition, at) {
       if (!isCacheable(definition)) return undefined;
@@ -182,6 +266,8 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
     },
   };
 }
+
+const doNothing = (): void => {};
 
 /** Gives the copy with every write that was acknowledged before; undefined: it isn't fresh, and the store must be asked. */
 async function latest({ feed, askHead, observe }: Entry): Promise<State | undefined> {

@@ -14,7 +14,7 @@ import {
   issueClientCertificate,
   issueServerCertificate,
 } from "../../gateway/certificates/certificates.ts";
-import { parseGatewayConfig } from "../../gateway/config.ts";
+import { type GatewayConfig, parseGatewayConfig } from "../../gateway/config.ts";
 import { type RunningGateway, startGateway } from "../../gateway/main.ts";
 import { type ServedStore, type Store, serveStore } from "../../stores/sdk/sdk.ts";
 import { eventually } from "./eventually.ts";
@@ -29,6 +29,8 @@ export interface GatewayOptions {
   readonly bookmarkEveryMs?: number;
   /** Whether resources whose store lies are served no longer. Default: no. */
   readonly quarantine?: boolean;
+  /** What copies may hold, in bytes. Default: the gateway's own. */
+  readonly cache?: Partial<GatewayConfig["cache"]>;
 }
 
 /** An answer, read whole. */
@@ -99,6 +101,7 @@ export async function startTestGateway(options: GatewayOptions): Promise<TestGat
     },
     authentication: { clientCAFile: file("ca.crt", authority.cert) },
     authorization: options.rbac === undefined ? {} : { rbacFiles: [file("rbac.yaml", options.rbac)] },
+    cache: options.cache ?? {},
     shutdown: { deadlineSeconds: 5 },
     stores: Object.keys(options.stores).map((name) => ({
       ...{ name, address: socketOf(name) },
