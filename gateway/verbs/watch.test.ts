@@ -53,8 +53,24 @@ function slowSink() {
   return { sink, types, aborted, drain, bytesWritten: () => bytesWritten };
 }
 
-/** A watch of these objects at revision 7, into the sink, who listens to its feed, and what was counted. A Table's rows never come. */
-async function startWatch(objects: readonly CachedObject[], sink: ByteSink, as: "" | "Table" = "") {
+/** A sink that takes all at once, and keeps each of its writes. */
+function openSink() {
+  const writes: (readonly Uint8Array[])[] = [];
+  const sink: ByteSink = {
+    ...{ queuedBytes: 0, closed: false, onDrain: setImmediate, onClose: () => {}, end: () => {}, abort: () => {} },
+    write(frames) {
+      if (frames.length > 0) writes.push(frames);
+      return true;
+    },
+  };
+  return { sink, writes };
+}
+
+/** What a watch asks for. */
+type Asked = Partial<ListOptions> & { readonly sink: ByteSink; readonly as?: "" | "Table" };
+
+/** Watches of these objects at revision 7, who listens to their feed, and what was counted. A Table's rows never come. */
+async function startWatch(objects: readonly CachedObject[], ...asked: readonly Asked[]) {
   const subscribers: Subscriber[] = [];
   const counted: (number | "terminated")[] = [];
   const feed = {
@@ -66,14 +82,10 @@ async function startWatch(objects: readonly CachedObject[], sink: ByteSink, as: 
     },
   } as unknown as WatchSource;
   const definition = definitionWith();
-  const request = {
-    info: { namespace: "ns", name: "" },
-    resource: {
-      definition: { ...definition, capabilities: { ...definition.capabilities, hookTabulate: true } },
-      version: versionWith(),
-    },
-    form: { as, asVersion: "v1", mediaType: "application/json" },
-  } as unknown as VerbRequest;
+  const resource = {
+    definition: { ...definition, capabilities: { ...definition.capabilities, hookTabulate: true } },
+    version: versionWith(),
+  };
   const tabulate = async () => await Promise.withResolvers().promise;
   const tools = {
     watchcache: { source: async () => ({ feed, release: () => {} }) },
@@ -86,8 +98,12 @@ async function startWatch(objects: readonly CachedObject[], sink: ByteSink, as: 
       terminated: () => void counted.push("terminated"),
     }),
   };
-  const { body } = await watch(request, tools as unknown as VerbTools, options);
-  if (isStreamBody(body)) body.start(sink);
+  for (const { sink, as = "", ...more } of asked) {
+    const form = { as, asVersion: "v1", mediaType: "application/json" };
+    const request = { info: { namespace: "ns", name: "" }, resource, form } as unknown as VerbRequest;
+    const { body } = await watch(request, tools as unknown as VerbTools, { ...options, ...more });
+    if (isStreamBody(body)) body.start(sink);
+  }
   return { subscribers, counted };
 }
 
@@ -95,7 +111,7 @@ test("watch() sends no bookmark until the last of the initial objects is on its 
   t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
   const { sink, types, drain, bytesWritten } = slowSink();
   const objects = Array.from({ length: 150 }, (_, at) => cached(`w${at}`));
-  const { subscribers, counted } = await startWatch(objects, sink);
+  const { subscribers, counted } = await startWatch(objects, { sink });
   t.mock.timers.tick(60_000);
   assert.deepEqual([types, subscribers.length], [Array(100).fill("ADDED"), 0]);
   drain();
@@ -115,7 +131,7 @@ test("watch() hands over 256 KiB of large initial objects, and more when they ar
   const { sink, types, drain } = slowSink();
   const json = Buffer.from(JSON.stringify({ text: "x".repeat(100 * 1024) }));
   const objects = Array.from({ length: 5 }, (_, at) => cached(`w${at}`, json));
-  await startWatch(objects, sink);
+  await startWatch(objects, { sink });
   assert.equal(types.length, 3);
   drain();
   assert.equal(types.length, 5);
@@ -124,7 +140,7 @@ test("watch() hands over 256 KiB of large initial objects, and more when they ar
 test("watch() cuts off a Table whose rows the store doesn't make, once more than 8 MiB wait", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
   const { sink, types, aborted } = slowSink();
-  const { subscribers, counted } = await startWatch([], sink, "Table");
+  const { subscribers, counted } = await startWatch([], { sink, as: "Table" });
   const [subscriber] = subscribers;
   const json = Buffer.alloc(1024 * 1024);
   for (let revision = 8n; revision < 16n; revision++) {
@@ -133,4 +149,40 @@ test("watch() cuts off a Table whose rows the store doesn't make, once more than
   assert.deepEqual([types, aborted], [[], []]);
   subscriber?.events([created(16n, cached("w16", json))]);
   assert.deepEqual([types, aborted, counted], [[], [0], ["terminated"]]);
+});
+
+test("watch() hands what a feed tells at once to each watcher in one write, in the same buffers", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  const sinks = [openSink(), openSink(), openSink()] as const;
+  const [one, other, choosy] = sinks;
+  // The last one is shown less, of the same.
+  const fieldSelector = "metadata.name!=w8";
+  const { subscribers } = await startWatch([], one, other, { ...choosy, fieldSelector });
+  const events = [8n, 9n, 10n, 11n, 12n].map((revision) => created(revision, cached(`w${revision}`)));
+  for (const subscriber of subscribers) subscriber.events(events);
+  assert.deepEqual(
+    sinks.map(({ writes }) => writes.map((frames) => frames.length)),
+    [[5], [5], [4]],
+  );
+  const frames = one.writes.flat();
+  assert.ok(other.writes.flat().every((frame, at) => frame === frames[at]));
+  assert.ok(choosy.writes.flat().every((frame, at) => frame === frames[at + 1]));
+});
+
+test("watch() sends a last bookmark two seconds before its deadline, of the revision that it has come to", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  const { sink, writes } = openSink();
+  let ends = 0;
+  const { subscribers } = await startWatch([], { sink: { ...sink, end: () => void ends++ }, timeoutSeconds: 10 });
+  subscribers[0]?.progress(9n);
+  t.mock.timers.tick(7_999);
+  assert.deepEqual(writes, []);
+  t.mock.timers.tick(1);
+  const bookmarks = writes.flat().map((frame) => JSON.parse(Buffer.from(frame).toString()));
+  assert.deepEqual(
+    bookmarks.map(({ type, object }) => [type, object.metadata.resourceVersion, ends]),
+    [["BOOKMARK", "9", 0]],
+  );
+  t.mock.timers.tick(2_000);
+  assert.deepEqual([writes.length, ends], [1, 1]);
 });
