@@ -1,17 +1,20 @@
 /**
- * Bad stores don't hurt: each mutant of the zoo behind a gateway, with an honest store beside it. The
- * gateway answers everything in time, and never a wrong thing for the honest one.
+ * Bad stores don't hurt: each mutant of the zoo behind a gateway, and each way to hang, with an honest store beside
+ * it. The gateway answers everything in time, and never a wrong thing for the honest one.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { createMemoryStore, memoryCapabilities } from "../../stores/memory/store.ts";
+import type { Store } from "../../stores/sdk/sdk.ts";
 import { contractResources, resource } from "../contract/contract.testing.ts";
 import { serveInProcess } from "../contract/in-process.testing.ts";
 import type { Mutant } from "../contract/zoo/mutant.ts";
 import { mutants } from "../contract/zoo/zoo.ts";
+import { annexBin, root } from "../support/checkout.ts";
 import { eventually } from "../support/eventually.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { startStoreProcess } from "../support/store-process.ts";
 
 const honestGroup = "honest.annex.dev";
 /** Each has its share of the mutants, one after the other: most of the time is watches that last a second. */
@@ -35,16 +38,112 @@ describe("a mutant behind a gateway leaves the gateway and the honest store besi
   }
 });
 
-async function harmless(t: TestContext, own: readonly Mutant[]): Promise<void> {
+/** A store that can be made to hang. */
+interface Sleeper {
+  readonly address: string;
+  readonly group: string;
+  readonly plural: string;
+  hang(): void;
+  wake(): void;
+  stop(): Promise<unknown>;
+}
+
+for (const [does, startSleeper] of [
+  ["is paused", pausedStore],
+  ["answers its probes and nothing else", silentStore],
+] as const) {
+  test(`the honest store is answered for while the one beside it ${does}`, async (t) => {
+    const gateway = await startHonest();
+    const sleeper = await startSleeper();
+    t.after(async () => {
+      sleeper.wake();
+      await gateway.stop();
+      await sleeper.stop();
+    });
+    const bad = { name: "bad", address: sleeper.address, protocol: "grpc", tls: undefined } as const;
+    gateway.running.configureStores([honestOf(gateway), bad]);
+    const base = `/apis/${sleeper.group}/v1`;
+    const path = `${base}/namespaces/ns/${sleeper.plural}`;
+    await eventually(async () => (await gateway.ask(path)).status === 200, "the other store is used");
+    const seen = new AbortController();
+    let text = "";
+    const watch = gateway.ask(`${thingsOf(honestGroup)}?watch=true`, {
+      signal: seen.signal,
+      onText: (piece) => (text += piece),
+    });
+
+    sleeper.hang();
+    let answered = 0;
+    const reads = [`${path}/a`, path, `${path}?limit=1`, `${path}?watch=true&timeoutSeconds=1`];
+    const waiting = reads.map(async (asked) => {
+      await gateway.ask(asked);
+      answered++;
+    });
+    for (let turn = 0; turn < 3; turn++) await useHonest(gateway, `beside-${turn}`);
+    await eventually(() => text.split("beside-2").length > 2, "an open watch of the honest store goes on");
+    for (const document of ["/readyz", "/livez", "/apis", base, "/openapi/v2", "/openapi/v3"]) {
+      assert.equal((await gateway.ask(document)).status, 200, document);
+    }
+    // All that took less time than the gateway gives the one that hangs.
+    assert.equal(answered, 0);
+    seen.abort();
+    await watch;
+
+    sleeper.wake();
+    await Promise.all(waiting);
+  });
+}
+
+async function pausedStore(): Promise<Sleeper> {
+  const store = await startStoreProcess({
+    command: process.execPath,
+    args: [annexBin, "store", "memory"],
+    cwd: root,
+  });
+  const wake = () => void process.kill(store.pid, "SIGCONT");
+  return {
+    ...{ address: store.address, group: "example.annex.dev", plural: "widgets", wake },
+    hang: () => void process.kill(store.pid, "SIGSTOP"),
+    stop: () => store.stop(),
+  };
+}
+
+async function silentStore(): Promise<Sleeper> {
+  const { promise: awake, resolve: wake } = Promise.withResolvers<void>();
+  let isAsleep = false;
+  const store = createMemoryStore(contractResources(memoryCapabilities)) as Required<Store>;
+  const slept =
+    <Asked, Answer>(call: (asked: Asked) => Promise<Answer>) =>
+    async (asked: Asked) => {
+      if (isAsleep) await awake;
+      return await call(asked);
+    };
+  const { get, list, currentRevision } = store;
+  const silent = { ...store, get: slept(get), list: slept(list), currentRevision: slept(currentRevision) };
+  const served = await serveInProcess([{ store: silent }]);
+  return {
+    ...{ address: served.addresses[0] ?? "", group: resource.group, plural: resource.plural, wake },
+    hang() {
+      isAsleep = true;
+    },
+    stop: () => served.stop(),
+  };
+}
+
+async function startHonest(): Promise<TestGateway> {
   const resources = contractResources(memoryCapabilities, { group: honestGroup });
-  const gateway = await startTestGateway({ stores: { honest: createMemoryStore(resources) } });
+  return await startTestGateway({ stores: { honest: createMemoryStore(resources) } });
+}
+
+function honestOf(gateway: TestGateway) {
+  const address = `unix:${join(gateway.folder, "honest.sock")}`;
+  return { name: "honest", address, protocol: "grpc", tls: undefined } as const;
+}
+
+async function harmless(t: TestContext, own: readonly Mutant[]): Promise<void> {
+  const gateway = await startHonest();
   t.after(() => gateway.stop());
-  const honest = {
-    name: "honest",
-    address: `unix:${join(gateway.folder, "honest.sock")}`,
-    protocol: "grpc",
-    tls: undefined,
-  } as const;
+  const honest = honestOf(gateway);
   assert.equal((await gateway.ask("/readyz")).status, 200);
   for (const [index, mutant] of own.entries()) {
     const served = await serveInProcess(mutant.make());
