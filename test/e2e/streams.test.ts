@@ -142,6 +142,19 @@ describe("opening", () => {
     assert.equal(calls.length, 0);
   });
 
+  test("who asks for SPDY, as kubectl did before 1.31, is told what it must ask for instead", async () => {
+    const headers = { Connection: "Upgrade", Upgrade: "SPDY/3.1", "X-Stream-Protocol-Version": "v4.channel.k8s.io" };
+    const asked = { method: "POST", headers: { ...headers, "Content-Length": "0" } };
+    const answer = await gateway.ask(`${path}/a/exec?command=sh&stdin=true`, asked);
+    assert.equal(answer.status, 400, answer.text);
+    assert.deepEqual(answer.json(), {
+      ...{ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure" },
+      ...{ message: "Upgrade request required", reason: "BadRequest", code: 400 },
+    });
+    assert.equal(calls.length, 0);
+    assert.equal((await gateway.ask(`${path}/a`)).status, 200, "the connection goes on");
+  });
+
   test("a WebSocket for what is none is answered as any other request", async () => {
     const answer = await connectWebSocket(await optionsFor("/a"));
     assert.ok("status" in answer && answer.status === 200, JSON.stringify(answer));
