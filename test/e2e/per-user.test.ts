@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { OwnerMatch, Scope, Verb } from "../../gen/annex/store/v1/catalog_pb.js";
 import { createMemoryStore, memoryCapabilities } from "../../stores/memory/store.ts";
-import type { ResourceDescription, Store, StoredObject } from "../../stores/sdk/sdk.ts";
+import type { ResourceDescription } from "../../stores/sdk/sdk.ts";
 import { eventually } from "../support/eventually.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { createNoteStore } from "./note-store.ts";
 
 const group = "users.annex.dev";
 const allVerbs = [
@@ -148,11 +149,11 @@ describe("owner scoping", () => {
 
 describe("per-user reads", () => {
   const notes = resource("notes", "Note", { perUserReads: true });
-  const streams: string[] = [];
+  const { store, streams } = createNoteStore(notes, 100n);
   let gateway: TestGateway;
   const path = `/apis/${group}/v1/notes`;
   before(async () => {
-    gateway = await startTestGateway({ stores: { notes: noteStore() }, rbac });
+    gateway = await startTestGateway({ stores: { notes: store }, rbac });
     await create("a1", "alice");
     await create("b1", "bob");
   });
@@ -162,40 +163,6 @@ describe("per-user reads", () => {
     const made = await gateway.ask(path, { method: "POST", user, body: object("Note", name, user) });
     assert.equal(made.status, 201, made.text);
     return made.json().metadata?.["resourceVersion"];
-  }
-
-  /** Shows each user what names them. */
-  function noteStore(): Store {
-    const store = createMemoryStore([notes], 100n);
-    const isFor = (user: string | undefined) => (one: StoredObject) =>
-      JSON.parse(Buffer.from(one.json).toString()).spec.user === user;
-    return {
-      ...store,
-      async get(call) {
-        const found = await store.get?.(call);
-        return found !== undefined && isFor(call.user?.name)(found) ? found : undefined;
-      },
-      async list(call) {
-        assert.ok(store.list);
-        const page = await store.list({ ...call, limit: 0 });
-        return { items: page.items.filter(isFor(call.user?.name)), revision: page.revision };
-      },
-      async *watch(call) {
-        const user = call.user?.name ?? "";
-        streams.push(user);
-        try {
-          for await (const frame of store.watch?.(call) ?? []) {
-            if (frame.frame !== "events") yield frame;
-            else {
-              const events = frame.events.filter(({ object }) => isFor(user)(object));
-              if (events.length > 0) yield { frame: "events", events };
-            }
-          }
-        } finally {
-          streams.splice(streams.indexOf(user), 1);
-        }
-      },
-    };
   }
 
   test("a read is the store's answer to whoever asks, and is never another's", async () => {
@@ -226,6 +193,42 @@ describe("per-user reads", () => {
     stop.abort();
     await Promise.all(watches);
     await eventually(() => streams.length === 0, "both streams have ended");
+  });
+
+  test("a watch as Table has the rows of its user's own objects alone", async () => {
+    const stop = new AbortController();
+    let text = "";
+    const watch = gateway.ask(`${path}?watch=1`, {
+      ...{ user: "bob", signal: stop.signal, onText: (piece: string) => (text += piece) },
+      headers: { accept: "application/json;as=Table;g=meta.k8s.io;v=v1" },
+    });
+    await eventually(() => text.includes('"b1"'), "what there was came");
+    await create("table-a", "alice");
+    await create("table-b", "bob");
+    await eventually(() => text.includes('"table-b"'), "the last one came");
+    stop.abort();
+    await watch;
+    const tables = text
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(
+      tables.map(({ type, object }) => [
+        type,
+        object.kind,
+        object.rows.map((row: { cells: unknown[] }) => row.cells[0]),
+      ]),
+      [
+        ["ADDED", "Table", ["b1"]],
+        ["ADDED", "Table", ["table-b"]],
+      ],
+    );
+    for (const [user, name] of [
+      ["alice", "table-a"],
+      ["bob", "table-b"],
+    ] as const) {
+      assert.equal((await gateway.ask(`${path}/${name}`, { user, method: "DELETE" })).status, 200);
+    }
   });
 
   test("a watch goes on after a list's resourceVersion, without a gap", async () => {

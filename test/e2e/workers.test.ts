@@ -20,11 +20,12 @@ import { createHost, forbidden, type Host, type ServedStore, type Store, serveSt
 import { contractResources, resource } from "../contract/contract.testing.ts";
 import { issueServing } from "../support/certificates.ts";
 import { annexBin } from "../support/checkout.ts";
-import { type Client, createClient, credentialsOf } from "../support/client.ts";
+import { type Client, type Credentials, createClient, credentialsOf } from "../support/client.ts";
 import { eventually } from "../support/eventually.ts";
 import { type GatewayProcess, startGatewayProcess } from "../support/gateway-process.ts";
 import { runKubectl } from "../support/kubectl.ts";
 import { run } from "../support/run.ts";
+import { createNoteStore } from "./note-store.ts";
 
 const { group } = resource;
 const base = `/apis/${group}/v1`;
@@ -56,8 +57,11 @@ function pidOf(gateway: GatewayProcess, worker: number): number {
 let asked = 0;
 
 /** Gives a client with one connection, and the worker where it leads. */
-async function connected(gateway: GatewayProcess): Promise<{ client: Client; worker: number }> {
-  const client = createClient({ url: gateway.url, credentials: credentialsOf(gateway.kubeconfig), connections: 1 });
+async function connected(
+  gateway: GatewayProcess,
+  as = credentialsOf(gateway.kubeconfig),
+): Promise<{ client: Client; worker: number }> {
+  const client = createClient({ url: gateway.url, credentials: as, connections: 1 });
   const auditId = `which-${asked++}`;
   await client.ask({ path: "/version", headers: { "audit-id": auditId } });
   let worker: number | undefined;
@@ -69,11 +73,11 @@ async function connected(gateway: GatewayProcess): Promise<{ client: Client; wor
 }
 
 /** Gives a client of each worker: the kernel spreads connections by their ports, so another one may lead elsewhere. */
-async function clientsOf(gateway: GatewayProcess): Promise<readonly [Client, Client]> {
+async function clientsOf(gateway: GatewayProcess, as?: Credentials): Promise<readonly [Client, Client]> {
   const found = new Map<number, Client>();
   for (let tries = 0; found.size < 2; tries++) {
     assert.ok(tries < 200, "connections lead to both workers");
-    const { client, worker } = await connected(gateway);
+    const { client, worker } = await connected(gateway, as);
     if (found.has(worker)) client.close();
     else found.set(worker, client);
   }
@@ -371,6 +375,84 @@ describe("two workers", () => {
     process.kill(gateway.pid, "SIGKILL");
     for (const pid of workers) await eventually(() => !isRunning(pid), `process ${pid} is gone`, patience);
   });
+});
+
+test("each of two workers asks a store with reads of their own as the user who asks", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "annex-workers-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const [notes] = contractResources(memoryCapabilities, { perUserReads: true });
+  assert.ok(notes !== undefined);
+  const { store, streams } = createNoteStore(notes, firstRevision);
+  const served = await serveStore(store, { listen: `unix:${join(folder, "notes.sock")}`, log: () => {} });
+  t.after(() => served.stop());
+  const gateway = await startGatewayProcess({
+    stores: [{ name: "notes", address: served.address }],
+    serves: [`things.${group}`],
+    config: { workers: 2 },
+  });
+  t.after(() => gateway.stop());
+  const users = ["alice", "bob"] as const;
+  const [alices, bobs] = await Promise.all(
+    users.map(async (name) => {
+      const { cert, key } = await issueClientCertificate(gateway.authority, { name, groups: ["system:masters"] });
+      return await clientsOf(gateway, { ca: gateway.authority.cert, cert, key });
+    }),
+  );
+  assert.ok(alices !== undefined && bobs !== undefined);
+  const all = [...alices, ...bobs];
+  t.after(() => {
+    for (const client of all) client.close();
+  });
+  const create = async (client: Client, name: string, user: string) => {
+    const body = { apiVersion: `${group}/v1`, kind: "Thing", metadata: { name }, spec: { user } };
+    const made = await client.ask({ ...post(name), body: JSON.stringify(body) });
+    assert.equal(made.status, 201, made.body);
+  };
+  await create(alices[0], "a1", "alice");
+  await create(bobs[1], "b1", "bob");
+  const listed = await Promise.all(all.map(async (client) => JSON.parse((await client.ask({ path: things })).body)));
+  const namesIn = (list: { items: { metadata: { name: string } }[] }) => list.items.map((item) => item.metadata.name);
+  assert.deepEqual(listed.map(namesIn), [["a1"], ["a1"], ["b1"], ["b1"]]);
+
+  // Each goes on where the other worker's list ended.
+  const from = (at: number) => listed[at ^ 1].metadata.resourceVersion;
+  const watches = await Promise.all(
+    all.map((client, at) => client.open({ path: `${things}?watch=true&resourceVersion=${from(at)}` })),
+  );
+  const seen = all.map(() => "");
+  for (const [at, watch] of watches.entries()) {
+    watch.body.setEncoding("utf8").on("data", (text: string) => {
+      seen[at] += text;
+    });
+  }
+  await eventually(() => streams.length === 4, "each watch is a stream");
+  assert.deepEqual(streams.toSorted(), ["alice", "alice", "bob", "bob"]);
+  // The clients' one connection each is taken by their watches.
+  const [writer] = await clientsOf(gateway);
+  t.after(() => writer.close());
+  for (const [name, user] of [
+    ["a2", "alice"],
+    ["b2", "bob"],
+    ["a3", "alice"],
+    ["b3", "bob"],
+  ] as const) {
+    await create(writer, name, user);
+  }
+  await eventually(() => seen.every((text) => /"[ab]3"/.test(text)), "each watch tells of its user's last one");
+  const told = seen.map((text) =>
+    text
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => JSON.parse(line))
+      .map(({ type, object }) => `${type} ${object.metadata.name}`),
+  );
+  const [own, others] = [
+    ["ADDED a2", "ADDED a3"],
+    ["ADDED b2", "ADDED b3"],
+  ];
+  assert.deepEqual(told, [own, own, others, others]);
+  for (const watch of watches) watch.cancel();
+  await eventually(() => streams.length === 0, "the streams end with their watches");
 });
 
 test("a drain of two workers loses no write that was sent on an open connection, and ends with 0", async (t) => {
