@@ -234,7 +234,8 @@ async function passThrough(passage: Passage, rooms: ServerRooms & { readonly ask
   passage.impersonator = impersonator;
   passage.request = request;
   const isLongLived = lasts(request, info, rooms);
-  const leave = rooms.flowControl.enter({ verb: info.verb, groups: user.groups, isLongRunning: isLongLived });
+  const { verb, path } = info;
+  const leave = rooms.flowControl.enter({ verb, path, groups: user.groups, isLongRunning: isLongLived });
   if (leave === undefined) return tooManyAnswer();
   try {
     const allowed = assertAllowed(rooms.asked, user === sent.user ? asked : attributesOf(info, user), request.uri);

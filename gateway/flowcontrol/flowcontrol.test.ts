@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createFlowControl, tooManyAnswer } from "./flowcontrol.ts";
 
-const read = { verb: "list", groups: [], isLongRunning: false };
-const write = { verb: "create", groups: [], isLongRunning: false };
+const path = "/apis/example.com/v1/things";
+const read = { verb: "list", path, groups: [], isLongRunning: false };
+const write = { verb: "create", path, groups: [], isLongRunning: false };
 
 test("enter() counts reads and writes apart and frees their seats", () => {
   const flow = createFlowControl({ maxReadOnly: 1, maxMutating: 1 });
@@ -23,6 +24,17 @@ test("enter() asks no seat of system:masters nor of long-running requests", () =
   assert.ok(flow.enter({ ...write, groups: ["system:masters"] }));
   assert.ok(flow.enter({ ...read, verb: "watch", isLongRunning: true }));
   assert.equal(flow.enter(read), undefined);
+});
+
+test("enter() asks no seat of probes", () => {
+  const flow = createFlowControl({ maxReadOnly: 0, maxMutating: 0 });
+  for (const probe of ["/healthz", "/livez", "/readyz"]) {
+    assert.ok(flow.enter({ ...read, verb: "get", path: probe }), probe);
+    assert.equal(flow.enter({ ...write, verb: "post", path: probe }), undefined, probe);
+  }
+  for (const other of ["/apis", "/metrics", "/readyz/ping"]) {
+    assert.equal(flow.enter({ ...read, verb: "get", path: other }), undefined, other);
+  }
 });
 
 test("enter() seats system:masters while there are seats, and lets them in when there are none", () => {

@@ -2,8 +2,9 @@
  * A seat for each request in flight, so many for reads and so many for writes; no queue.
  *
  * Long-running requests take no seat: they would keep it for hours. Members of system:masters take one
- * while there are any, and get through without one when there are none.
- * Source: apiserver pkg/server/filters/maxinflight.go.
+ * while there are any, and get through without one when there are none. Probes take none either: who is killed
+ * for being busy leaves the others busier.
+ * Source: apiserver pkg/server/filters/maxinflight.go; pkg/apis/flowcontrol/bootstrap (probes).
  */
 import type { HttpAnswer } from "../apimachinery/http.ts";
 import { systemMasters } from "../apimachinery/user.ts";
@@ -17,6 +18,7 @@ export interface FlowLimits {
 /** One request that wants a seat. */
 export interface SeatRequest {
   readonly verb: string;
+  readonly path: string;
   readonly groups: readonly string[];
   readonly isLongRunning: boolean;
 }
@@ -28,6 +30,7 @@ export interface FlowControl {
 }
 
 const readOnlyVerbs = new Set(["get", "list", "watch"]);
+const probes = new Set(["/healthz", "/livez", "/readyz"]);
 /** Seconds after which a client that found no seat should come back: kube-apiserver's guess. */
 const retryAfterSeconds = 1;
 
@@ -41,8 +44,8 @@ export function createFlowControl(limits: FlowLimits, observe: ObserveSeats = ()
     mutating: { name: "mutating" as const, taken: 0, limit: limits.maxMutating },
   };
   return {
-    enter({ verb, groups, isLongRunning }) {
-      if (isLongRunning) return () => {};
+    enter({ verb, path, groups, isLongRunning }) {
+      if (isLongRunning || (verb === "get" && probes.has(path))) return () => {};
       const kind = readOnlyVerbs.has(verb) ? seats.readOnly : seats.mutating;
       if (kind.taken >= kind.limit) return groups.includes(systemMasters) ? () => {} : undefined;
       observe(kind.name, ++kind.taken);
