@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Capability, Scope, Verb } from "../../gen/annex/store/v1/catalog_pb.js";
 import { conflict, type InvokeCall, invalid, type Store } from "../../stores/sdk/sdk.ts";
+import { eventually } from "../support/eventually.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { runKubectl } from "../support/kubectl.ts";
 
@@ -50,6 +51,7 @@ const store: Store = {
     const object = JSON.parse(Buffer.from(call.body).toString());
     const { question } = object.spec;
     if (question === "conflict") throw conflict();
+    if (question === "forever") await new Promise((resolve) => call.signal.addEventListener("abort", resolve));
     if (question === "") throw invalid([{ reason: "FieldValueRequired", field: "spec.question", message: "ask" }]);
     const status = { answer: `${call.user?.name} asks ${question} ${object.spec.tries} times` };
     return { body: Buffer.from(JSON.stringify({ ...object, status })), warnings: ["it was said once"] };
@@ -101,6 +103,20 @@ test("the namespace is the URL's, and a name is not needed", async () => {
   const { code, stderr } = await create({ ...review("where"), kind: "Check" }, "--namespace", "here");
   assert.equal(code, 0, stderr);
   assert.deepEqual(calls.at(-1)?.key, { namespace: "here", name: "" });
+});
+
+test("the store hears the request's audit id and how long it has, and is told when that is over", async () => {
+  const path = "/apis/ask.example.com/v1/reviews?timeout=2s";
+  const headers = { "audit-id": "audit-7" };
+  const made = await gateway.ask(path, { method: "POST", body: review("who"), headers });
+  assert.equal(made.status, 201, made.text);
+  const heard = calls.at(-1);
+  assert.equal(heard?.requestId, "audit-7");
+  const timeoutMs = heard?.timeoutMs ?? 0;
+  assert.ok(timeoutMs > 0 && timeoutMs <= 2_000, `${timeoutMs} ms`);
+  const late = await gateway.ask(path, { method: "POST", body: review("forever") });
+  assert.equal(late.status, 504, late.text);
+  await eventually(() => calls.at(-1)?.signal.aborted === true, "the call is over for the store too");
 });
 
 test("schema and store refuse with causes, and a conflict is told once", async () => {

@@ -17,7 +17,7 @@ kind: ClusterRole
 metadata: {name: restart}
 rules:
 - {apiGroups: [${group}], resources: [machines/restart], verbs: [create]}
-- {apiGroups: [${group}], resources: [machines, machines/proxy], verbs: [get]}
+- {apiGroups: [${group}], resources: [machines, machines/proxy, machines/console], verbs: [get]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
@@ -44,6 +44,12 @@ before(async () => {
         subresources: [
           { ...unary, name: "restart", httpMethods: ["POST"], responseKind: "Restart" },
           { ...unary, name: "proxy", httpMethods: ["GET", "PUT", "DELETE"], acceptedContentTypes: ["text/plain"] },
+          {
+            ...unary,
+            name: "console",
+            httpMethods: ["GET", "HEAD", "OPTIONS", "PATCH"],
+            acceptedContentTypes: ["application/merge-patch+json"],
+          },
           {
             ...unary,
             name: "eviction",
@@ -73,7 +79,7 @@ before(async () => {
       if (call.subpath === "/moved") return { httpStatus: 302, body: new Uint8Array() };
       if (call.subpath === "/teapot")
         return { httpStatus: 418, contentType: "text/plain", body: Buffer.from("short and stout") };
-      if (call.subresource === "proxy")
+      if (call.subresource === "proxy" || call.subresource === "console")
         return {
           contentType: call.contentType || "text/plain",
           body: Buffer.from(`${call.httpMethod} ${call.subpath}`),
@@ -101,6 +107,7 @@ test("discovery shows the verbs that there are, and each subresource with its ki
     "machines Machine get,patch,update",
     "machines/restart Restart create",
     "machines/proxy Machine delete,get,update",
+    "machines/console Machine get,patch",
     "machines/eviction policy/v1/Eviction create",
     "vaults Vault get,update",
     "vaults/open Vault create",
@@ -144,6 +151,8 @@ test("verbs that aren't there answer 405", async () => {
       [405, `${verb} is not supported on resources of kind "machines.${group}"`],
     );
   }
+  for (const method of ["HEAD", "OPTIONS"])
+    assert.equal((await gateway.ask(`${path}/a/restart`, { method })).status, 405);
 });
 
 test("a request reaches the store whole, with its object, user and audit id", async () => {
@@ -166,6 +175,33 @@ test("a request reaches the store whole, with its object, user and audit id", as
     ["hello", "audit-1", "admin"],
   );
   assert.deepEqual(JSON.parse(Buffer.from(call?.parent?.json ?? []).toString()).spec, { x: 1 });
+});
+
+test("PATCH, HEAD and OPTIONS reach the store, authorized by their verbs, and a HEAD answers without a body", async () => {
+  const text = '{"spec":{"x":2}}';
+  const headers = { "content-type": "application/merge-patch+json" };
+  const patched = await gateway.ask(`${path}/a/console/x`, { method: "PATCH", body: text, headers });
+  assert.deepEqual([patched.status, patched.text], [200, "PATCH /x"]);
+  assert.deepEqual(
+    [calls.at(-1)?.contentType, Buffer.from(calls.at(-1)?.body ?? []).toString()],
+    [headers["content-type"], text],
+  );
+  const json = await gateway.ask(`${path}/a/console`, { method: "PATCH", body: {} });
+  assert.equal(json.status, 415, json.text);
+  const asked = await gateway.ask(`${path}/a/console`, { method: "OPTIONS" });
+  assert.deepEqual([asked.status, asked.text], [200, "OPTIONS "]);
+  const user = "operator";
+  const head = await gateway.ask(`${path}/a/console`, { method: "HEAD", user });
+  assert.deepEqual([head.status, head.text, head.headers["content-length"]], [200, "", `${"HEAD ".length}`]);
+  assert.deepEqual([calls.at(-1)?.httpMethod, calls.at(-1)?.user?.name], ["HEAD", user]);
+  for (const [method, verb] of [
+    ["PATCH", "patch"],
+    ["OPTIONS", ""],
+  ] as const) {
+    const denied = await gateway.ask(`${path}/a/console`, { method, user });
+    assert.equal(denied.status, 403);
+    assert.match(denied.json().message ?? "", new RegExp(`cannot ${verb} resource "machines/console" in API group`));
+  }
 });
 
 test("kubectl posts to a subresource, and shows the store's answer and warnings", async () => {
