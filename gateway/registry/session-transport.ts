@@ -4,7 +4,7 @@
  *        ┌──────── hello ───────┐
  *   opening ── UNIMPLEMENTED ─► plain       (asked again after a while: a newer store may offer it)
  *        ▲                      │
- *        └── back-off ◄── broken ◄── open
+ *        └── back-off ◄── broken ◄── open ── near its age ──► the next one opens, then this one leaves
  *
  * While there is no session, or no room in it, calls are made one RPC at a time. Streams always are, but a store
  * that has a session need not be asked for them in a generic way. A call whose session broke is made once more if a
@@ -33,6 +33,8 @@ export interface SessionTransportOptions {
   /** For streams of answers without a deadline, while there is a session. */
   readonly stream: PlainStream;
   readonly maxMessageBytes: number;
+  /** Between 0 and 1. Default: Math.random. */
+  readonly random?: (() => number) | undefined;
 }
 
 /** Back-off between two attempts to open a session. */
@@ -40,6 +42,13 @@ const minBackoffMs = 50;
 const maxBackoffMs = 5_000;
 /** A store that doesn't offer sessions is asked again after this long. */
 const refusedMs = 60_000;
+/** A session is replaced after a part of its age between these: in time, and not all of them at once. */
+const replacedFrom = 0.7;
+const replacedUntil = 0.9;
+/** A store that wants sessions replaced sooner isn't heeded: they would do nothing else. */
+const minAgeMs = 1_000;
+/** A longer timer fires at once. */
+const maxTimerMs = 2 ** 31 - 1;
 
 /** Makes a transport. Its first session opens with its first call. */
 export function createSessionTransport({
@@ -47,9 +56,13 @@ export function createSessionTransport({
   open,
   stream,
   maxMessageBytes,
+  random = Math.random,
 }: SessionTransportOptions): SessionTransport {
   const sessions = new Set<Session>();
   let current: Session | undefined;
+  /** When the current one is to be replaced, in milliseconds of performance.now(). */
+  let replaceAt = 0;
+  let replacing: NodeJS.Timeout | undefined;
   let backoffMs = minBackoffMs;
   let nextAttempt: number | undefined = 0;
   let isClosed = false;
@@ -57,21 +70,24 @@ export function createSessionTransport({
   function session(): Session | undefined {
     if (isClosed) return undefined;
     const now = performance.now();
-    if (current?.isOpen !== true && nextAttempt !== undefined && now >= nextAttempt) {
+    const isDue = current?.isOpen !== true || now >= replaceAt;
+    if (isDue && nextAttempt !== undefined && now >= nextAttempt) {
       nextAttempt = undefined;
       void keepOne();
     }
     return current?.isOpen === true ? current : undefined;
   }
 
-  /** Opens a session; when it fails, the next attempt waits. */
+  /** Opens a session in the place of the current one; when it fails, the next attempt waits. */
   async function keepOne(): Promise<void> {
     const opening = openSession({ open, maxMessageBytes });
     sessions.add(opening);
     void opening.ended.then(() => sessions.delete(opening));
     try {
       await opening.opened;
+      current?.leave();
       current = opening;
+      replaceLater(Math.max(minAgeMs, opening.maxAgeMs));
       backoffMs = minBackoffMs;
       nextAttempt = 0;
     } catch (error) {
@@ -79,6 +95,15 @@ export function createSessionTransport({
       nextAttempt = performance.now() + (isRefused ? refusedMs : backoffMs);
       backoffMs = Math.min(backoffMs * 2, maxBackoffMs);
     }
+  }
+
+  /** Not only with the next call: the store may end a session that has its age. */
+  function replaceLater(ageMs: number): void {
+    const waitMs = ageMs * (replacedFrom + (replacedUntil - replacedFrom) * random());
+    replaceAt = performance.now() + waitMs;
+    clearTimeout(replacing);
+    replacing = setTimeout(session, Math.min(waitMs, maxTimerMs));
+    replacing.unref();
   }
 
   return {
@@ -101,6 +126,7 @@ export function createSessionTransport({
     sessions: () => [...sessions].filter((one) => one.isOpen).length,
     close() {
       isClosed = true;
+      clearTimeout(replacing);
       for (const one of sessions) one.end();
     },
   };

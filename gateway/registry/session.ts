@@ -48,6 +48,8 @@ export interface Session {
   readonly isOpen: boolean;
   /** Whether one more is within what the store takes, and what may wait here. */
   readonly hasRoom: boolean;
+  /** After which the store wants it replaced, counted from its hello; Infinity: never, or it isn't open yet. */
+  readonly maxAgeMs: number;
   /** Resolves at the store's hello. @throws what ended it before. */
   readonly opened: Promise<void>;
   /** Resolves when it ended, however. */
@@ -105,6 +107,7 @@ export function openSession(options: SessionOptions): Session {
   const deadlines = new Deadlines(expire);
   let state: "opening" | "open" | "leaving" | "ended" = "opening";
   let maxCalls = defaultMaxCalls;
+  let maxAgeMs = Number.POSITIVE_INFINITY;
   let lastCall = 0;
   /** Bytes that the store may still send, and those that it is yet to be told of. */
   let allowed = creditBytes;
@@ -150,6 +153,7 @@ export function openSession(options: SessionOptions): Session {
       case "hello":
         outbox.addCredit((frame.value.initialCreditBytes || creditBytes) - creditBytes);
         maxCalls = frame.value.maxCalls || defaultMaxCalls;
+        maxAgeMs = frame.value.maxAgeMs || Number.POSITIVE_INFINITY;
         if (state === "opening") state = "open";
         opened.resolve();
         return;
@@ -267,6 +271,9 @@ export function openSession(options: SessionOptions): Session {
     },
     get hasRoom() {
       return calls.size < maxCalls && outbox.waitingBytes < maxWaitingBytes;
+    },
+    get maxAgeMs() {
+      return maxAgeMs;
     },
     opened: opened.promise,
     ended: ended.promise,

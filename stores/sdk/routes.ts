@@ -30,12 +30,12 @@ export interface StoreServices {
 }
 
 /** Gives everything that a store serves. */
-export function storeServices(store: Store, state: ServingState): StoreServices {
+export function storeServices(store: Store, state: ServingState, sessionMaxAgeMs?: number): StoreServices {
   const own = [catalogRoutes, storeServiceRoutes, actionRoutes, hookRoutes].map((make) => make(store, state));
   const actions = hasActions(store) ? [ActionService] : [];
   const hooks = hasHooks(store) ? [HookService] : [];
   const services = [CatalogService, StoreService, ...actions, ...hooks, SessionService];
-  const sessions = createSessionServer(own, state);
+  const sessions = createSessionServer(own, state, sessionMaxAgeMs);
   const all = [
     ...own,
     sessionRoutes(sessions),

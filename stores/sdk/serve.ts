@@ -21,6 +21,8 @@ export interface ServeOptions {
   readonly listen?: string | undefined;
   /** Mutual TLS; for TCP. Undefined: none. */
   readonly tls?: TlsFiles | undefined;
+  /** After which a session is replaced by another. Default: five minutes. */
+  readonly sessionMaxAgeMs?: number | undefined;
   readonly log: (fields: object, message: string) => void;
 }
 
@@ -41,7 +43,8 @@ const drainMs = 5_000;
  */
 export async function serveStore(store: Store, options: ServeOptions): Promise<ServedStore> {
   const stopping = new AbortController();
-  const { routes, sessions, streams } = storeServices(store, { stopping: stopping.signal, log: options.log });
+  const state = { stopping: stopping.signal, log: options.log };
+  const { routes, sessions, streams } = storeServices(store, state, options.sessionMaxAgeMs);
   const handler = connectNodeAdapter({ routes, acceptCompression: [], readMaxBytes: maxMessageBytes });
   const listener = createListener(sessionHandler(sessions, streamHandler(streams, handler)), options.tls);
   const place = options.listen === undefined ? freshSocket() : parseAddress(options.listen);

@@ -2,8 +2,9 @@
  * One session, from the store's side: its unary calls as frames on one long stream.
  *
  * A call by session runs the very function that the RPC of the same name runs, so it can't mean
- * anything else. A session lives until the caller ends it or it breaks. When the store stops it asks
- * the caller to go away: the caller knows what it has on the way, so the end is its to make.
+ * anything else. A session lives until the caller ends it or it breaks. When the store stops, or the
+ * session is old, it asks the caller to go away: the caller knows what it has on the way, so the end is
+ * its to make, and what comes until then is answered.
  * Source: proto/annex/store/v1/session.proto.
  */
 import { create, toBinary } from "@bufbuild/protobuf";
@@ -23,6 +24,11 @@ import { type FirstFrame, SessionOutbox } from "./session-outbox.ts";
 /** What a caller may send before it hears more: the contract's own numbers. */
 const creditBytes = 1024 * 1024;
 const maxCalls = 1_024;
+/**
+ * Far below the age at which a gateway renews its connections: what replaces sessions happens every day, and
+ * costs a stream.
+ */
+const defaultMaxAgeMs = 5 * 60_000;
 /** Bytes of one session's requests that are not whole yet, or of its answers that can't leave: a few of the largest. */
 const maxPendingBytes = 4 * maxMessageBytes;
 
@@ -61,16 +67,23 @@ export type SessionServer = (wire: AnswerWire) => ServedSession;
 /**
  * Makes the server of a store's sessions.
  * @param routes functions that register the services whose unary methods a session carries.
+ * @param maxAgeMs of a session; the caller is told, and asked to go away when it has stayed so long.
  */
 export function createSessionServer(
   routes: readonly ((router: ConnectRouter) => void)[],
   state: ServingState,
+  maxAgeMs = defaultMaxAgeMs,
 ): SessionServer {
   const methods = methodsOf("unary", routes);
-  return (wire) => serveSession(methods, state, wire);
+  return (wire) => serveSession(methods, state, maxAgeMs, wire);
 }
 
-function serveSession(methods: ReadonlyMap<string, UnaryMethod>, state: ServingState, wire: AnswerWire): ServedSession {
+function serveSession(
+  methods: ReadonlyMap<string, UnaryMethod>,
+  state: ServingState,
+  maxAgeMs: number,
+  wire: AnswerWire,
+): ServedSession {
   const outbox = new SessionOutbox(creditBytes, {
     write: (batch, done) => wire.write(batch, done),
     end: () => wire.end(failure),
@@ -82,20 +95,18 @@ function serveSession(methods: ReadonlyMap<string, UnaryMethod>, state: ServingS
   let allowed = creditBytes;
   let consumed = 0;
   let isBegun = false;
-  let isLeaving = false;
   let isClosed = false;
   let failure: ConnectError | undefined;
 
-  outbox.send(0, hello());
-  state.stopping.addEventListener("abort", leave, { once: true });
-  if (state.stopping.aborted) leave();
+  outbox.send(0, hello(maxAgeMs));
+  const onStop = () => sendAway("the store stops");
+  state.stopping.addEventListener("abort", onStop, { once: true });
+  if (state.stopping.aborted) onStop();
+  const aged = setTimeout(sendAway, maxAgeMs, "the session is old");
+  aged.unref();
 
-  function leave(): void {
-    isLeaving = true;
-    outbox.send(0, {
-      case: "goAway",
-      value: { $typeName: "annex.store.v1.SessionGoAway", reason: "the store stops" },
-    });
+  function sendAway(reason: string): void {
+    outbox.send(0, { case: "goAway", value: { $typeName: "annex.store.v1.SessionGoAway", reason } });
   }
 
   function fail(message: string, code = Code.InvalidArgument): never {
@@ -160,7 +171,6 @@ function serveSession(methods: ReadonlyMap<string, UnaryMethod>, state: ServingS
         }
         return;
       case "goAway":
-        isLeaving = true;
         return;
       default:
         fail(`a caller sends no ${frame.case ?? "empty"} frame`);
@@ -173,7 +183,6 @@ function serveSession(methods: ReadonlyMap<string, UnaryMethod>, state: ServingS
     if (id === 0 || calls.get(id) !== undefined) fail(`the call ${id} can't begin`);
     const known = methods.get(request.method);
     if (known === undefined) return refuse(id, `${request.method} is not offered`, Code.Unimplemented);
-    if (isLeaving) return refuse(id, "the session ends", Code.Unavailable);
     if (calls.size >= maxCalls) return refuse(id, "too many calls in flight", Code.ResourceExhausted);
     if (outbox.waitingBytes > maxPendingBytes) return refuse(id, "too many answers wait", Code.ResourceExhausted);
     const call = { known, context: new SessionContext(known.method, request), request: undefined, isRunning: false };
@@ -262,7 +271,8 @@ function serveSession(methods: ReadonlyMap<string, UnaryMethod>, state: ServingS
     if (isClosed) return;
     isClosed = true;
     failure = cause;
-    state.stopping.removeEventListener("abort", leave);
+    state.stopping.removeEventListener("abort", onStop);
+    clearTimeout(aged);
     deadlines.close();
     for (const [id, call] of calls.all()) {
       forget(id, call);
@@ -274,14 +284,14 @@ function serveSession(methods: ReadonlyMap<string, UnaryMethod>, state: ServingS
   return { receive, close };
 }
 
-function hello(): { case: "hello"; value: SessionHelloValue } {
+function hello(maxAgeMs: number): { case: "hello"; value: SessionHelloValue } {
   return {
     case: "hello",
     value: {
       $typeName: "annex.store.v1.SessionHello",
       initialCreditBytes: creditBytes,
       maxCalls,
-      maxAgeMs: 0,
+      maxAgeMs,
     },
   };
 }

@@ -28,7 +28,7 @@ const maxMessageBytes = 64 * 1024 * 1024;
 const key = (name: string) => ({ namespace: "ns", name });
 
 /** A store whose objects say by their names how long they are and what happens to who asks for them. */
-function speakingStore(asked: { name: string; signal: AbortSignal }[]): Store {
+function speakingStore(asked: { name: string; signal: AbortSignal }[], gate: PromiseWithResolvers<void>): Store {
   return {
     implementation: "speaking",
     version: "0",
@@ -39,6 +39,7 @@ function speakingStore(asked: { name: string; signal: AbortSignal }[]): Store {
       asked.push({ name, signal });
       if (name === "refused") throw badRequest("no such luck");
       if (name === "missing") return undefined;
+      if (name.startsWith("gated")) await gate.promise;
       if (name === "hangs")
         await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
       return { namespace, name, revision: 7n, uid: "u", json: Buffer.alloc(Number(/\d+$/.exec(name)?.[0] ?? 2), 0x20) };
@@ -62,12 +63,24 @@ describe("a session", () => {
   let transport: SessionTransport;
   let client: Client<typeof StoreService>;
   let rpcs: string[];
+  /** What calls of gated objects wait for. */
+  let gate: PromiseWithResolvers<void>;
+  /** Sessions that were opened. */
+  let opened: number;
   const get = (name: string, options = {}) => client.get({ resource, key: key(name) }, options);
 
   beforeEach(async () => {
     asked.length = 0;
     rpcs = [];
-    served = await serveStore(speakingStore(asked), { log: () => {} });
+    gate = Promise.withResolvers();
+    opened = 0;
+    await start();
+  });
+  afterEach(stop);
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  async function start(sessionMaxAgeMs?: number): Promise<void> {
+    served = await serveStore(speakingStore(asked, gate), { log: () => {}, sessionMaxAgeMs });
     proxy = await cuttable(served.address.slice("unix:".length), join(folder, "proxy.sock"));
     manager = new Http2SessionManager("http://localhost", {}, { createConnection: () => connectSocket(proxy.path) });
     plain = createGrpcTransport({
@@ -80,22 +93,28 @@ describe("a session", () => {
         },
       ],
     });
+    const open = sessionStreams(manager, maxMessageBytes);
     transport = createSessionTransport({
       plain,
-      open: sessionStreams(manager, maxMessageBytes),
+      open(listener) {
+        opened++;
+        return open(listener);
+      },
       stream: plainStreams(manager, maxMessageBytes),
       maxMessageBytes,
+      // As long before the age as it can be.
+      random: () => 0,
     });
     client = createClient(StoreService, transport);
     await untilBySession();
-  });
-  afterEach(async () => {
+  }
+
+  async function stop(): Promise<void> {
     transport.close();
     manager.abort();
     proxy.close();
     await served.stop();
-  });
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  }
 
   /** Until calls no longer go one RPC at a time. */
   async function untilBySession(): Promise<void> {
@@ -169,6 +188,25 @@ describe("a session", () => {
     }
     assert.ok(performance.now() - since < 10_000, "not when no ping is answered, which takes twenty seconds");
     await untilBySession();
+  });
+
+  test("is replaced before its age, while calls run: none fails, and none goes as an RPC of its own", async () => {
+    await stop();
+    await start(2_000);
+    const [sinceOpened, long] = [opened, get("gated-7")];
+    let isOver = false;
+    let answered = 0;
+    const calling = Array.from({ length: 20 }, async () => {
+      for (; !isOver; answered++) assert.equal((await get("object-100")).object?.json.length, 100);
+    });
+    await eventually(() => opened >= sinceOpened + 2, "two sessions take each other's place");
+    const before = answered;
+    await eventually(() => answered > before + 1_000, "calls go on in the last one");
+    isOver = true;
+    await Promise.all(calling);
+    gate.resolve();
+    assert.equal((await long).object?.json.length, 7);
+    assert.deepEqual([rpcs, transport.sessions()], [[], 1]);
   });
 
   test("is left when the store stops: calls in flight are answered, later ones are refused", async () => {

@@ -147,7 +147,8 @@ export declare type SessionHello = Message<"annex.store.v1.SessionHello"> & {
   maxCalls: number;
 
   /**
-   * Milliseconds after which the session should be replaced. 0: no limit.
+   * Milliseconds after which the session should be replaced. 0: no limit. Told by the store: the caller
+   * opens the next one before, begins its calls there, and ends this one when those in flight are done.
    *
    * @generated from field: uint32 max_age_ms = 3;
    */
@@ -338,7 +339,7 @@ export declare type SessionPing = Message<"annex.store.v1.SessionPing"> & {
 export declare const SessionPingSchema: GenMessage<SessionPing>;
 
 /**
- * Begin no more calls here; those in flight are finished.
+ * Begin no more calls here; those in flight, and those on their way meanwhile, are finished.
  *
  * @generated from message annex.store.v1.SessionGoAway
  */
