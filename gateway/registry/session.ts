@@ -80,6 +80,8 @@ export interface SessionOptions {
 /** What the store may send before it hears more, and calls that it may answer: the contract's own numbers. */
 const creditBytes = 1024 * 1024;
 const defaultMaxCalls = 1_024;
+/** However many more a store would take: all that are cancelled at once stay below `maxWaitingFrames`. */
+const mostCalls = 8_192;
 /** A store that says nothing for this long is asked, and one that doesn't answer is taken for dead. */
 const pingEveryMs = 15_000;
 const pingTimeoutMs = 5_000;
@@ -152,7 +154,7 @@ export function openSession(options: SessionOptions): Session {
     switch (frame.case) {
       case "hello":
         outbox.addCredit((frame.value.initialCreditBytes || creditBytes) - creditBytes);
-        maxCalls = frame.value.maxCalls || defaultMaxCalls;
+        maxCalls = Math.min(frame.value.maxCalls || defaultMaxCalls, mostCalls);
         maxAgeMs = frame.value.maxAgeMs || Number.POSITIVE_INFINITY;
         if (state === "opening") state = "open";
         opened.resolve();

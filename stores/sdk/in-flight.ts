@@ -57,5 +57,5 @@ export class InFlight<T> {
   }
 }
 
-/** As many as a session has calls, by the contract's own number. */
+/** As many calls as a session has, but for rushes: by the contract's own number. */
 const slots = 1_024;

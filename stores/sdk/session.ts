@@ -21,9 +21,13 @@ import type { ServingState } from "./serving-state.ts";
 import { SessionContext } from "./session-context.ts";
 import { type FirstFrame, SessionOutbox } from "./session-outbox.ts";
 
-/** What a caller may send before it hears more: the contract's own numbers. */
+/** What a caller may send before it hears more: the contract's own number. */
 const creditBytes = 1024 * 1024;
-const maxCalls = 1_024;
+/**
+ * Many: a small call in flight holds 5 KB on both sides, the RPC in its place 40 KB and twenty times the work. All
+ * refused at once stay below `maxWaitingFrames`.
+ */
+const maxCalls = 8_192;
 /**
  * Far below the age at which a gateway renews its connections: what replaces sessions happens every day, and
  * costs a stream.

@@ -127,8 +127,12 @@ describe("a session", () => {
 
   test("carries thousands of calls at once, answered in any order, and none as an RPC of its own", async () => {
     const slow = errorOf(get("hangs", { timeoutMs: 300 }));
-    const sizes = Array.from({ length: 1_000 }, (_, index) => index * 13);
-    const answers = await Promise.all(sizes.map((size) => get(`object-${size}`)));
+    const sizes = Array.from({ length: 5_000 }, (_, index) => index);
+    const asking = Promise.all(sizes.map((size) => get(`gated-${size}`)));
+    const inFlight = () => asked.filter(({ name }) => name.startsWith("gated")).length;
+    await eventually(() => inFlight() === sizes.length, "all are in flight, and none is answered");
+    gate.resolve();
+    const answers = await asking;
     assert.deepEqual(
       answers.map(({ object }) => object?.json.length),
       sizes,
