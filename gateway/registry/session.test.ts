@@ -75,6 +75,21 @@ test("openSession() asks a store that is silent for 15 s, and ends 5 s later wit
   await session.ended;
 });
 
+test("openSession() fails what is in flight when its stream breaks, before any time passes", async (t) => {
+  stoppedTime(t);
+  const { session, end, call } = opened();
+  end.send(hello);
+  const calls = [call({ timeoutMs: 1 }), call({ timeoutMs: 60_000 }), call()];
+  await turn();
+  end.fail(new ConnectError("cut", Code.Internal));
+  for (const made of calls) {
+    const error: unknown = await made.catch((error: unknown) => error);
+    assert.ok(error instanceof SessionBroken);
+    assert.equal(error.code, Code.Unavailable);
+  }
+  await session.ended;
+});
+
 test("openSession() takes an answer that is read late, but in the turn in which its time is over", async (t) => {
   const pass = stoppedTime(t);
   const { session, end } = opened();
@@ -150,6 +165,32 @@ test("openSession() has no room beyond the store's number of calls, and leaves w
   await Promise.all(calls);
   await turn();
   assert.ok(end.isEnded);
+});
+
+test("openSession() has no room while too many bytes of requests wait, and has again when they have left", async () => {
+  const { session, end } = opened();
+  end.send(hello);
+  const { create: method } = StoreService.method;
+  const json = Buffer.alloc(1024 * 1024);
+  const send = () => session.call(method, { object: { json } }, { signal: undefined, timeoutMs: undefined });
+  const calls: Promise<unknown>[] = [];
+  const sendUntilFull = () => {
+    for (; session.hasRoom; calls.push(send())) assert.ok(calls.length < 200, "there is no end to it");
+  };
+  sendUntilFull();
+  assert.equal(calls.length, 64);
+  await turn();
+  // What left with the first credit.
+  sendUntilFull();
+  await turn();
+  assert.equal(calls.length, 65);
+  end.send({ frame: { case: "credit", value: { bytes: 80 * 1024 * 1024 } } });
+  const parts = () => end.received("request").length + end.received("chunk").length;
+  for (let before = -1; before !== parts(); await turn()) before = parts();
+  assert.ok(session.hasRoom);
+  const answers = calls.map((_, at) => ({ call: BigInt(at + 1), frame: { case: "result" as const, value: {} } }));
+  end.send(...answers);
+  await Promise.all(calls);
 });
 
 const stream = () => assert.fail("nobody asks for a stream");
@@ -276,4 +317,27 @@ test("createSessionTransport() goes on with an old session while no other opens"
   pass(50);
   client.get({}).catch(() => {});
   assert.equal(ends.length, 3, "asked again after the back-off");
+});
+
+test("createSessionTransport() makes a call that has no room in the session one RPC at a time", async () => {
+  const { open, ends } = openedStreams();
+  const { plain, calls } = plainTransport();
+  const client = createClient(StoreService, createSessionTransport({ plain, open, stream, maxMessageBytes }));
+  await client.get({});
+  const [end] = ends as [StreamEnd];
+  end.send({ frame: { case: "hello", value: { maxCalls: 1 } } });
+  await turn();
+  const first = client.get({});
+  await client.get({});
+  end.send({ call: 1n, frame: { case: "result", value: {} } });
+  await first;
+  assert.equal(calls.length, 2);
+  const json = Buffer.alloc(65 * 1024 * 1024);
+  const large = client.create({ object: { json } });
+  await turn();
+  end.send({ frame: { case: "hello", value: { maxCalls: 100 } } });
+  await client.get({});
+  assert.deepEqual(calls, ["Get", "Get", "Get"]);
+  end.send({ call: 2n, frame: { case: "result", value: {} } });
+  await large;
 });
