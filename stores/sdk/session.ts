@@ -203,10 +203,11 @@ function serveSession(
     }
     call.request ??= new Gathered();
     pendingBytes += data.length;
-    if (call.request.length + data.length > maxMessageBytes || pendingBytes > maxPendingBytes) {
+    const isTooLarge = call.request.length + data.length > maxMessageBytes;
+    if (isTooLarge || pendingBytes > maxPendingBytes) {
       pendingBytes -= data.length;
       forget(id, call);
-      return sendError(id, new ConnectError("the message is too large", Code.ResourceExhausted));
+      return refuse(id, isTooLarge ? "the message is too large" : "too many requests wait", Code.ResourceExhausted);
     }
     call.request.add(data);
     if (more) return;
