@@ -91,6 +91,14 @@ export const sessionMutants: readonly Mutant[] = [
           : frame,
       ),
   })),
+  mutant("boundless-calls", "begins more calls at once than it says that it allows", ["session.max-calls"], () => ({
+    answers: (frames) =>
+      frames.map((frame) =>
+        frame.frame.case === "hello"
+          ? { ...frame, frame: { case: "hello", value: { ...frame.frame.value, maxCalls: 16 } } }
+          : frame,
+      ),
+  })),
   mutant(
     "one-request-at-a-time",
     "begins no call before the request that is coming is whole",

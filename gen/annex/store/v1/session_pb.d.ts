@@ -140,7 +140,7 @@ export declare type SessionHello = Message<"annex.store.v1.SessionHello"> & {
   initialCreditBytes: number;
 
   /**
-   * Calls that the other side may have in flight. 0: 1,024.
+   * Calls that the other side may have in flight. 0: 1,024. One more is answered with RESOURCE_EXHAUSTED.
    *
    * @generated from field: uint32 max_calls = 2;
    */
