@@ -15,6 +15,7 @@ import { isSocketBody, isStreamBody } from "./apimachinery/http.ts";
 import type { JsonObject } from "./apimachinery/json.ts";
 import { after, isPromise } from "./apimachinery/promise.ts";
 import type { RequestInfo } from "./apimachinery/request-info.ts";
+import type { ServedResource } from "./apimachinery/resource.ts";
 import {
   retryAfterHeader,
   type Status,
@@ -145,17 +146,20 @@ export function createHandler(given: ServerRooms): (request: HttpRequest) => Pro
   };
 }
 
+function resourceOf(info: RequestInfo, { registry }: Pick<ServerRooms, "registry">): ServedResource | undefined {
+  if (!info.isResourceRequest) return undefined;
+  return registry.table().find(info.apiGroup, info.apiVersion, info.resource);
+}
+
 /** What metrics tell requests apart by. */
-function seenRequest(request: HttpRequest, passage: Passage | undefined, { registry }: ServerRooms): SeenRequest {
+function seenRequest(request: HttpRequest, passage: Passage | undefined, rooms: ServerRooms): SeenRequest {
   const info = passage?.info;
   return {
     method: request.method,
     info,
     dryRun: passage?.query.get("dryRun") ?? [],
     contentType: request.header("content-type"),
-    resource: info?.isResourceRequest
-      ? registry.table().find(info.apiGroup, info.apiVersion, info.resource)
-      : undefined,
+    resource: info && resourceOf(info, rooms),
   };
 }
 
@@ -233,9 +237,11 @@ async function passThrough(passage: Passage, rooms: ServerRooms & { readonly ask
   passage.user = user;
   passage.impersonator = impersonator;
   passage.request = request;
-  const isLongLived = lasts(request, info, rooms);
+  const resource = resourceOf(info, rooms);
+  const store = resource && rooms.registry.storeOf(resource.definition);
   const { verb, path } = info;
-  const leave = rooms.flowControl.enter({ verb, path, groups: user.groups, isLongRunning: isLongLived });
+  const isLongRunning = lasts(request, info, rooms);
+  const leave = rooms.flowControl.enter({ verb, path, groups: user.groups, isLongRunning, store });
   if (leave === undefined) return tooManyAnswer();
   try {
     const allowed = assertAllowed(rooms.asked, user === sent.user ? asked : attributesOf(info, user), request.uri);

@@ -49,6 +49,30 @@ test("enter() seats system:masters while there are seats, and lets them in when 
   assert.ok(flow.enter(read));
 });
 
+test("enter() leaves seats to others than a store that gives none back", () => {
+  const flow = createFlowControl({ maxReadOnly: 70, maxMutating: 4 });
+  const taken = (store: string | undefined) => {
+    const leaves: (() => void)[] = [];
+    for (let leave = flow.enter({ ...read, store }); leave !== undefined; leave = flow.enter({ ...read, store }))
+      leaves.push(leave);
+    return leaves;
+  };
+  const hung = taken("hung");
+  assert.equal(hung.length, 53);
+  const others = [taken("other"), taken("third")];
+  assert.deepEqual(
+    others.map(({ length }) => length),
+    [13, 3],
+  );
+  assert.equal(taken(undefined).length, 1);
+  for (const leave of [...hung, ...others.flat()]) leave();
+  assert.equal(taken("hung").length, 52);
+  for (let held = 0; held < 3; held++) assert.ok(flow.enter({ ...write, store: "hung" }));
+  assert.equal(flow.enter({ ...write, store: "hung" }), undefined);
+  assert.ok(flow.enter({ ...write, store: "hung", groups: ["system:masters"] }));
+  assert.ok(flow.enter(write));
+});
+
 test("tooManyAnswer() is kube-apiserver's", () => {
   const answer = tooManyAnswer();
   assert.equal(answer.status, 429);

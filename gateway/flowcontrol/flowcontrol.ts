@@ -4,6 +4,9 @@
  * Long-running requests take no seat: they would keep it for hours. Members of system:masters take one
  * while there are any, and get through without one when there are none. Probes take none either: who is killed
  * for being busy leaves the others busier.
+ *
+ * A store may hold three times as many as are free: one that answers nothing holds three quarters of all for as long as
+ * requests last, two hold three sevenths each, and what else there is goes on. kube-apiserver has no stores to tell apart.
  * Source: apiserver pkg/server/filters/maxinflight.go; pkg/apis/flowcontrol/bootstrap (probes).
  */
 import type { HttpAnswer } from "../apimachinery/http.ts";
@@ -21,6 +24,8 @@ export interface SeatRequest {
   readonly path: string;
   readonly groups: readonly string[];
   readonly isLongRunning: boolean;
+  /** Which store it may have to wait for; undefined: none. */
+  readonly store?: string | undefined;
 }
 
 /** Hands out seats. */
@@ -28,6 +33,9 @@ export interface FlowControl {
   /** Gives the function that frees the seat (once, however often it is called); undefined: all are taken. */
   enter(request: SeatRequest): (() => void) | undefined;
 }
+
+/** Seats that a store may hold for each that is free. */
+const shareOfFree = 3;
 
 const readOnlyVerbs = new Set(["get", "list", "watch"]);
 const probes = new Set(["/healthz", "/livez", "/readyz"]);
@@ -40,23 +48,33 @@ export type ObserveSeats = (kind: "readOnly" | "mutating", taken: number) => voi
 /** Makes the seats. */
 export function createFlowControl(limits: FlowLimits, observe: ObserveSeats = () => {}): FlowControl {
   const seats = {
-    readOnly: { name: "readOnly" as const, taken: 0, limit: limits.maxReadOnly },
-    mutating: { name: "mutating" as const, taken: 0, limit: limits.maxMutating },
+    readOnly: { name: "readOnly" as const, taken: 0, limit: limits.maxReadOnly, ofStores: new Map<string, number>() },
+    mutating: { name: "mutating" as const, taken: 0, limit: limits.maxMutating, ofStores: new Map<string, number>() },
   };
   return {
-    enter({ verb, path, groups, isLongRunning }) {
+    enter({ verb, path, groups, isLongRunning, store }) {
       if (isLongRunning || (verb === "get" && probes.has(path))) return () => {};
       const kind = readOnlyVerbs.has(verb) ? seats.readOnly : seats.mutating;
-      if (kind.taken >= kind.limit) return groups.includes(systemMasters) ? () => {} : undefined;
+      const free = kind.limit - kind.taken;
+      const ofStore = store === undefined ? 0 : (kind.ofStores.get(store) ?? 0);
+      if (ofStore >= shareOfFree * free) return groups.includes(systemMasters) ? () => {} : undefined;
       observe(kind.name, ++kind.taken);
+      if (store !== undefined) kind.ofStores.set(store, ofStore + 1);
       let isFreed = false;
       return () => {
         if (isFreed) return;
         isFreed = true;
         observe(kind.name, --kind.taken);
+        if (store !== undefined) leaveStore(kind.ofStores, store);
       };
     },
   };
+}
+
+function leaveStore(ofStores: Map<string, number>, store: string): void {
+  const left = (ofStores.get(store) ?? 1) - 1;
+  if (left > 0) ofStores.set(store, left);
+  else ofStores.delete(store);
 }
 
 /** Gives the answer to a request that found no seat. */

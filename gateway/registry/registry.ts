@@ -82,7 +82,7 @@ export interface Registry {
   stores(): readonly StoreReport[];
   /** Resolves when each store of the first list has said what it serves, or left the list. */
   readonly described: Promise<void>;
-  /** Gives the name of the store that serves a resource; `""` if none does now. */
+  /** Gives the name of the store that described a resource. */
   storeOf(definition: ResourceDefinition): string;
   /** Whether a lie of its store puts a resource in quarantine. */
   quarantines(definition: ResourceDefinition): boolean;
@@ -147,6 +147,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const clients = new WeakMap<ResourceDefinition, ResourceClient>();
   /** What each definition was read from. */
   const sources = new WeakMap<ResourceDefinition, Resource>();
+  const storeNames = new WeakMap<ResourceDefinition, string>();
   const listeners = new Set<(table: ResourceTable) => void>();
   let table = createResourceTable(0, []);
 
@@ -181,10 +182,6 @@ export function createRegistry(options: RegistryOptions): Registry {
     }
     publish();
     void inTurn(async () => await offerAgain(undefined));
-  }
-
-  function configOf(definition: ResourceDefinition): StoreConfig | undefined {
-    return [...entries.values()].find((entry) => entry.definitions.includes(definition))?.config;
   }
 
   function enter(config: StoreConfig): StoreEntry {
@@ -280,6 +277,7 @@ export function createRegistry(options: RegistryOptions): Registry {
         const reason = taken ?? (await options.admit(definition));
         if (reason !== undefined) throw new DefinitionFault(reason);
         sources.set(definition, resource);
+        storeNames.set(definition, entry.config.name);
         const client = createResourceClient({
           definition,
           storeName: entry.config.name,
@@ -367,8 +365,8 @@ export function createRegistry(options: RegistryOptions): Registry {
         };
       }),
     described,
-    storeOf: (definition) => configOf(definition)?.name ?? "",
-    quarantines: (definition) => configOf(definition)?.quarantine ?? false,
+    storeOf: (definition) => storeNames.get(definition) ?? "",
+    quarantines: (definition) => entries.get(storeNames.get(definition) ?? "")?.config.quarantine ?? false,
     configure,
     close() {
       for (const entry of entries.values()) leave(entry);

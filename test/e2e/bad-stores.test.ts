@@ -38,6 +38,22 @@ describe("a mutant behind a gateway leaves the gateway and the honest store besi
   }
 });
 
+/** Bob may read everything. */
+const rbac = `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: reader}
+rules:
+- {apiGroups: ["*"], resources: ["*"], verbs: [get, list]}
+- {nonResourceURLs: ["*"], verbs: [get]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: bob}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: reader}
+subjects: [{kind: User, name: bob, apiGroup: rbac.authorization.k8s.io}]
+`;
+
 /** A store that can be made to hang. */
 interface Sleeper {
   readonly address: string;
@@ -79,6 +95,16 @@ for (const [does, startSleeper] of [
       await gateway.ask(asked);
       answered++;
     });
+    // Of the 400 that may be in flight.
+    let refused = 0;
+    const crowd = Array.from({ length: 350 }, async () => {
+      const { status } = await gateway.ask(`${path}/a`, { user: "bob" });
+      if (status === 429) refused++;
+    });
+    await eventually(() => refused >= 50, "those who wait for a store are told that there are too many");
+    for (const other of ["/apis", thingsOf(honestGroup)]) {
+      assert.equal((await gateway.ask(other, { user: "bob" })).status, 200, other);
+    }
     for (let turn = 0; turn < 3; turn++) await useHonest(gateway, `beside-${turn}`);
     await eventually(() => text.split("beside-2").length > 2, "an open watch of the honest store goes on");
     for (const document of ["/readyz", "/livez", "/apis", base, "/openapi/v2", "/openapi/v3"]) {
@@ -90,7 +116,7 @@ for (const [does, startSleeper] of [
     await watch;
 
     sleeper.wake();
-    await Promise.all(waiting);
+    await Promise.all([...waiting, ...crowd]);
   });
 }
 
@@ -132,7 +158,7 @@ async function silentStore(): Promise<Sleeper> {
 
 async function startHonest(): Promise<TestGateway> {
   const resources = contractResources(memoryCapabilities, { group: honestGroup });
-  return await startTestGateway({ stores: { honest: createMemoryStore(resources) } });
+  return await startTestGateway({ stores: { honest: createMemoryStore(resources) }, rbac });
 }
 
 function honestOf(gateway: TestGateway) {
