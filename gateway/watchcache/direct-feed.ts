@@ -8,12 +8,12 @@
  */
 import { pause } from "../apimachinery/pause.ts";
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
-import { expired, internalError, StatusError, tooLargeResourceVersion } from "../apimachinery/status.ts";
+import { expired, internalError, type StatusError, tooLargeResourceVersion } from "../apimachinery/status.ts";
 import type { ListCall, ListPage, ReadAt, ResourceClient, StoreEvent, WatchFrame } from "../registry/registry.ts";
 import type { Presenter } from "./cached-object.ts";
 import type { Initial, Subscriber, WatchSource } from "./feed.ts";
 import { type FeedEvent, feedEventMaker } from "./feed-event.ts";
-import { assertNext, assertProgress, StoreLied } from "./guard.ts";
+import { assertNext, assertProgress, lossOf, type StoreLied } from "./guard.ts";
 import { nobody } from "./history.ts";
 
 /** What one is made with. */
@@ -63,7 +63,7 @@ export function createDirectFeed(options: DirectFeedOptions): WatchSource & { cl
     };
     while (!stop.signal.aborted) {
       await follow().catch((error: unknown) => {
-        const status = lossOf(error);
+        const status = lossOf(error, onLie);
         if (status !== undefined) finish(status);
       });
       await pause(backoffMs, stop.signal);
@@ -105,14 +105,6 @@ export function createDirectFeed(options: DirectFeedOptions): WatchSource & { cl
       finish(internalError("the change can't be shown"));
     }
     return seen;
-  }
-
-  /** Gives what the watch is told if it can't be resumed. */
-  function lossOf(error: unknown): StatusError | undefined {
-    if (error instanceof StatusError && error.status.code === 410) return error;
-    if (!(error instanceof StoreLied)) return undefined;
-    onLie(error);
-    return expired("The store told what can't be true.");
   }
 
   function finish(status: StatusError | undefined): void {

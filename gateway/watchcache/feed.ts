@@ -27,7 +27,7 @@ import type {
 } from "../registry/registry.ts";
 import type { CachedObject, Presenter } from "./cached-object.ts";
 import { type FeedEvent, feedEventMaker, keyOf } from "./feed-event.ts";
-import { assertEpochStart, assertMark, assertNext, assertProgress, StoreLied } from "./guard.ts";
+import { assertEpochStart, assertMark, assertNext, assertProgress, lossOf, StoreLied, untrue } from "./guard.ts";
 import { type Mark, nobody, readHistory } from "./history.ts";
 import { compareKeys } from "./key-order.ts";
 import { type KeyRange, KeyTree } from "./key-tree.ts";
@@ -241,10 +241,10 @@ export function createFeed(options: FeedOptions): Feed {
         }
         if (error instanceof StoreLied && isLieFinal()) {
           noteLie(error, "the resource is quarantined");
-          return giveUp("quarantined", expired("The store told what can't be true."));
+          return giveUp("quarantined", untrue());
         }
         isDoubted ||= error instanceof StoreLied;
-        const loss = lossOf(error);
+        const loss = lossOf(error, (lie) => noteLie(lie, "its copy is filled again"));
         if (loss !== undefined) lose(loss);
         else if (isNews)
           log.warn({ ...about, error: (error as Error).message }, "the feed from the store broke; it will be resumed");
@@ -256,14 +256,6 @@ export function createFeed(options: FeedOptions): Feed {
       await pause(backoffMs, stop.signal);
       backoffMs = Math.min(backoffMs * 2, maxBackoffMs);
     }
-  }
-
-  /** Gives what watchers are told if history is gone, or can't be believed; undefined: the feed can be resumed. */
-  function lossOf(error: unknown): StatusError | undefined {
-    if (error instanceof StatusError && error.status.code === 410) return error;
-    if (!(error instanceof StoreLied)) return undefined;
-    noteLie(error, "its copy is filled again");
-    return expired("The store told what can't be true.");
   }
 
   /** Once, however often it is tried again. */

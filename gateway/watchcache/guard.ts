@@ -5,11 +5,28 @@
  * first claim that can't be true ends the watches with 410, and the copy is filled again.
  * Source: the contract's rules 2, 3 and 5 (proto/annex/store/v1/store.proto).
  */
+import { expired, StatusError } from "../apimachinery/status.ts";
 import type { ListPage, StoreEvent } from "../registry/registry.ts";
 
 /** A claim that can't be true. The message is for the log: what the store said, and what it had said before. */
 export class StoreLied extends Error {
   override readonly name = "StoreLied";
+}
+
+/** Gives what watches are told that were shown what can't be true. */
+export function untrue(): StatusError {
+  return expired("The store told what can't be true.");
+}
+
+/**
+ * Gives what watches are told whose history is gone, or can't be believed; undefined: they can be resumed.
+ * @param onLie is told of a lie.
+ */
+export function lossOf(error: unknown, onLie: (lie: StoreLied) => void): StatusError | undefined {
+  if (error instanceof StatusError && error.status.code === 410) return error;
+  if (!(error instanceof StoreLied)) return undefined;
+  onLie(error);
+  return untrue();
 }
 
 /**

@@ -129,6 +129,7 @@ async function readPart(
 ): Promise<ReadPart> {
   const events = new Ring<FeedEvent>(after, at, limits);
   if (last <= after) return { oldest: 0n, events };
+  /** What objects are after those of the events that are kept, in their order. */
   const states = new Map<string, CachedObject>();
   let oldest = 0n;
   let reached = after;
@@ -145,9 +146,13 @@ async function readPart(
       const key = keyOf(change.object);
       const before = states.get(key) ?? (previous && make.object(previous));
       const put = change.type === "put" ? make.object(change.object) : undefined;
-      if (put === undefined) states.delete(key);
-      else states.set(key, put);
+      states.delete(key);
+      if (put !== undefined) states.set(key, put);
       events.push(make.event(change, before, put, at));
+      for (const [first, { stored }] of states) {
+        if (stored.revision > events.floor) break;
+        states.delete(first);
+      }
     }
     if (reached >= last) return { oldest, events };
   }

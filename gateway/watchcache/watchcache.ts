@@ -145,11 +145,14 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
     return true;
   };
 
-  function feedOptions(definition: ResourceDefinition): FeedOptions {
-    return {
-      ...{ definition, log, client: registry.client(definition), presenter: presenterOf(definition) },
-      ...{ observe: options.observe?.(definition), isLieFinal: isLieFinal(definition), holding: openHolding() },
-    };
+  /** What every feed of a resource is made with. */
+  const partsOf = (definition: ResourceDefinition) => {
+    return { definition, log, client: registry.client(definition), presenter: presenterOf(definition) };
+  };
+
+  /** What a feed with a copy is made with. */
+  function feedOptions(definition: ResourceDefinition, observe = options.observe?.(definition)): FeedOptions {
+    return { ...partsOf(definition), observe, isLieFinal: isLieFinal(definition), holding: openHolding() };
   }
 
   function entryOf(definition: ResourceDefinition): Entry {
@@ -160,7 +163,7 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
       const observe = options.observe?.(definition);
       entry = {
         observe,
-        feed: createFeed(feedOptions(definition)),
+        feed: createFeed(feedOptions(definition, observe)),
         askHead: createSharedHead(() => client.currentRevision({ ...nobody, timeoutMs: headTimeoutMs, signal: never })),
       };
       entries.set(definition, entry);
@@ -200,13 +203,13 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
 
   /** Serves a watch without a copy. */
   async function directSource(definition: ResourceDefinition, caller: CallContext): Promise<OpenSource> {
-    const { client, presenter, observe, isLieFinal } = feedOptions(definition);
     return await ownSource(definition, caller, (onClose) =>
       createDirectFeed({
-        ...{ definition, client, presenter, log, onClose },
+        ...partsOf(definition),
+        onClose,
         onLie(error) {
-          observe?.lied();
-          isLieFinal?.();
+          options.observe?.(definition).lied();
+          isLieFinal(definition)();
           log.error(
             { resource: definition.plural, group: definition.group, error: error.message },
             "the store told what can't be true; a watch of its own ends",
