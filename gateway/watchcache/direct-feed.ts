@@ -9,7 +9,7 @@
 import { pause } from "../apimachinery/pause.ts";
 import type { ResourceDefinition } from "../apimachinery/resource.ts";
 import { expired, internalError, type StatusError, tooLargeResourceVersion } from "../apimachinery/status.ts";
-import type { ListCall, ListPage, ReadAt, ResourceClient, StoreEvent, WatchFrame } from "../registry/registry.ts";
+import type { ListCall, ListPage, ResourceClient, StoreEvent, WatchFrame } from "../registry/registry.ts";
 import type { Presenter } from "./cached-object.ts";
 import type { Initial, Subscriber, WatchSource } from "./feed.ts";
 import { type FeedEvent, feedEventMaker } from "./feed-event.ts";
@@ -116,11 +116,10 @@ export function createDirectFeed(options: DirectFeedOptions): WatchSource & { cl
 
   async function listPage(
     page: Pick<ListCall, "namespace" | "limit">,
-    read: ReadAt = { at: "latest" },
     continueToken: Uint8Array = new Uint8Array(),
   ): Promise<ListPage> {
     const call = { ...nobody, timeoutMs: pageMs, signal: stop.signal };
-    return await client.list({ ...page, read, continueToken }, call);
+    return await client.list({ ...page, read: { at: "latest" }, continueToken }, call);
   }
 
   /** A list tells the head with its epoch. */
@@ -149,7 +148,8 @@ export function createDirectFeed(options: DirectFeedOptions): WatchSource & { cl
         objects: objectsOf(first),
         async more() {
           if (continueToken.length === 0) return undefined;
-          const next = await listPage(page, { at: "exact", revision: at }, continueToken);
+          // By the token it is of the first one's state: that can be asked for by itself only where EXACT_READ is.
+          const next = await listPage(page, continueToken);
           ({ continueToken } = next);
           return objectsOf(next);
         },

@@ -117,3 +117,14 @@ test("a resource over the limit isn't watched where its store doesn't tell what 
   assert.match(refused.json().message ?? "", /things are too large together to be watched/);
   assert.equal((await gateway.ask(path)).status, 200);
 });
+
+test("a watch over the limit begins with all objects of a store that reads no earlier state", async (t) => {
+  const gateway = await start(await fullStore(memoryCapabilities.filter((one) => one !== Capability.EXACT_READ)));
+  t.after(() => gateway.stop());
+  const whole = watch(gateway, "resourceVersion=0");
+  await eventually(() => whole.names().length >= count, "the initial objects have come");
+  assert.equal((await gateway.ask(path, { method: "POST", body: thing("z") })).status, 201);
+  await eventually(() => whole.names().at(-1) === "ADDED z", "the watch goes on");
+  assert.equal(whole.names().length, count + 1);
+  await whole.end();
+});
